@@ -1,0 +1,14 @@
+"""The command line: one file a command, thin; heavy imports wait until a command runs."""
+
+from __future__ import annotations
+
+
+def main() -> None:
+    """Run the ``nntrain`` command and exit with its code."""
+    # The handlers stand before anything that takes time is imported, so that Ctrl-C never shows a traceback.
+    from nntrain.cli.signals import INTERRUPTION
+
+    INTERRUPTION.install()
+    from nntrain.cli.entry import run
+
+    raise SystemExit(run())

@@ -1,0 +1,131 @@
+"""The group of all commands, and the one point where errors are printed."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+import traceback
+from typing import Any
+
+import click
+
+from nntrain import __version__
+from nntrain.cli.output import Output
+from nntrain.cli.signals import Interrupted
+from nntrain.errors import ConfigError, NntrainError, Problem, ResourceError, did_you_mean, enumerate_names, quote
+
+_COMMANDS = {
+    "fit": "Train a network as a config file says.",
+    "eval": "Judge a trained network on a held-out CSV.",
+    "predict": "Write a trained network's predictions for a CSV.",
+    "compare": "Compare runs: what differs, and which is better.",
+    "check": "Validate a config and its data without training.",
+    "new": "Write a commented, ready-to-run config for a CSV.",
+    "show": "Show a run: summary, layers, metrics.",
+    "runs": "List the runs of a folder.",
+    "list": "List what a config can name, with arguments.",
+    "schema": "Print the JSON Schema of the config.",
+}
+
+
+class _Commands(click.Group):
+    """Imports a command's module when it is asked for; ``nntrain --help`` imports none."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        module = importlib.import_module(f"nntrain.cli.{cmd_name}_command")
+        command: click.Command = module.command
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in _COMMANDS and not args[0].startswith("-"):
+            known = enumerate_names(list(_COMMANDS))
+            raise ConfigError(
+                f"unknown command {quote(args[0])}{did_you_mean(args[0], _COMMANDS)} (commands: {known})",
+                help="nntrain --help tells what each does",
+            )
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(_COMMANDS.items()))
+
+
+@click.group(
+    cls=_Commands,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+    epilog="Start: nntrain new data.csv --target COLUMN, then nntrain fit on the file it writes.",
+)
+@click.version_option(__version__, "--version", prog_name="nntrain", message="%(prog)s %(version)s")
+@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+@click.pass_context
+def group(ctx: click.Context, debug: bool) -> None:
+    """Train neural networks on CSV files from one YAML file."""
+    ctx.ensure_object(dict)
+
+
+def run(arguments: list[str] | None = None) -> int:
+    """Run a command line; return its exit code. Everything that goes wrong is printed here, and nowhere else."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    output = Output(json="--json" in arguments)
+    output.prepare_streams()
+    try:
+        result = group.main(args=arguments, prog_name="nntrain", standalone_mode=False, obj={"output": output})
+        code = result if isinstance(result, int) else 0
+        output.finish(code)
+        return code
+    except BaseException as error:
+        if "--debug" in arguments and not isinstance(error, (SystemExit, click.exceptions.Exit)):
+            traceback.print_exc()
+        return _report(error, output)
+
+
+def _report(error: BaseException, output: Output) -> int:
+    """Print an error and return the exit code."""
+    if isinstance(error, (SystemExit, click.exceptions.Exit)):
+        code = error.code if isinstance(error, SystemExit) else error.exit_code
+        return code if isinstance(code, int) else 1
+    if isinstance(error, BrokenPipeError):
+        output.close_stdout()
+        return 141
+    if isinstance(error, (Interrupted, KeyboardInterrupt)):
+        code = error.exit_code if isinstance(error, Interrupted) else 130
+        output.failure(code, [Problem("interrupted")], status="interrupted")
+        return code
+    known = _as_nntrain_error(error)
+    output.failure(known.exit_code, known.problems)
+    return known.exit_code
+
+
+def _as_nntrain_error(error: BaseException) -> NntrainError:
+    if isinstance(error, NntrainError):
+        return error
+    if isinstance(error, click.Abort):
+        return ConfigError("aborted")
+    if isinstance(error, click.ClickException):
+        return ConfigError(error.format_message(), help=_usage_hint(error))
+    if isinstance(error, MemoryError):
+        return ResourceError(f"out of memory: {error}" if str(error) else "out of memory")
+    if isinstance(error, OSError):
+        return ResourceError(f"{error.strerror or error}", path=None if error.filename is None else str(error.filename))
+    return _Bug(
+        f"a bug in nntrain: {error}" if str(error) else "a bug in nntrain",
+        help="run again with nntrain --debug ... and report what it prints",
+    )
+
+
+class _Bug(NntrainError):
+    """Something that is no fault of the user's."""
+
+    exit_code = 1
+
+
+def _usage_hint(error: click.ClickException) -> str:
+    ctx: Any = getattr(error, "ctx", None)
+    return f"{ctx.command_path if ctx else 'nntrain'} --help shows what is expected"

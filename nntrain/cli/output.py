@@ -1,0 +1,79 @@
+"""Where text goes: results to stdout, everything else to stderr, and nothing unescaped to either."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterable
+from typing import Any, TextIO
+
+from nntrain.errors import Problem, escape
+
+
+class Output:
+    """The command's two streams.
+
+    With ``--json`` stdout gets exactly one JSON document, on failure too: :meth:`result` keeps it until the command
+    ends, with ``status``, ``exit_code`` and ``errors`` beside what the command gives.
+
+    Args:
+        json: whether stdout gets JSON.
+    """
+
+    def __init__(self, json: bool = False) -> None:
+        self.json = json
+        self.quiet = False
+        self._document: dict[str, Any] = {}
+
+    def prepare_streams(self) -> None:
+        """Let a character that the terminal's encoding lacks be shown escaped instead of failing."""
+        for stream in (sys.stdout, sys.stderr):
+            reconfigure = getattr(stream, "reconfigure", None)
+            if reconfigure is not None:
+                reconfigure(errors="backslashreplace")
+
+    def result(self, text: str, document: dict[str, Any] | None = None) -> None:
+        """Give the command's result: text for people, or the document for ``--json``."""
+        if self.json:
+            self._document |= document or {}
+        elif text:
+            self._write(sys.stdout, _escape_lines(text))
+
+    def notice(self, text: str) -> None:
+        """Tell something worth knowing."""
+        if not self.quiet:
+            self._write(sys.stderr, _escape_lines(text))
+
+    def warning(self, text: str) -> None:
+        """Tell something that is likely not as it was meant."""
+        self._write(sys.stderr, _escape_lines(f"warning: {text}"))
+
+    def failure(self, code: int, problems: Iterable[Problem], status: str = "error") -> None:
+        """Print errors, and the document that says so."""
+        problems = list(problems)
+        self._write(sys.stderr, "\n".join(problem.render() for problem in problems))
+        if self.json:
+            errors = [problem.as_json() for problem in problems]
+            self._dump({**self._document, "status": status, "exit_code": code, "errors": errors})
+
+    def finish(self, code: int) -> None:
+        """Print the document of a command that has ended."""
+        if self.json:
+            self._dump({"status": "ok", "exit_code": code, "errors": [], **self._document})
+        sys.stdout.flush()
+
+    def close_stdout(self) -> None:
+        """Stop writing to a pipe whose reader has gone, so that the interpreter does not complain at its end."""
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+    def _dump(self, document: dict[str, Any]) -> None:
+        self._write(sys.stdout, json.dumps(document, indent=2, allow_nan=False))
+
+    def _write(self, stream: TextIO, text: str) -> None:
+        stream.write(text + "\n")
+        stream.flush()
+
+
+def _escape_lines(text: str) -> str:
+    return "\n".join(escape(line) for line in text.split("\n"))

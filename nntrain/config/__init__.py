@@ -1,0 +1,1 @@
+"""The config file: YAML with positions, overrides, validation against the registry."""

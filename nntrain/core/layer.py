@@ -1,0 +1,157 @@
+"""The layer: what it promises, and what it may rely on.
+
+A layer is built once, from the shape of one example; it then maps batches forward and gradients backward. The contract
+every layer keeps, tested over the whole registry by :mod:`nntrain.testing`:
+
+- arguments are never written; the output belongs to the layer until its next forward;
+- ``backward`` belongs to the latest training forward; ``dy`` has the shape of ``y``, there is no broadcasting;
+- parameter gradients accumulate within a step, the first write overwrites;
+- inference changes nothing; the dtype in is the dtype out.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, ClassVar, TypeAlias
+
+import numpy as np
+
+from nntrain.core.array import Array, Shape
+from nntrain.core.initializers import Initializer
+from nntrain.core.parameter import Parameter
+from nntrain.core.rng import StepStream
+from nntrain.core.scratch import ScratchOwner
+from nntrain.registry import Registered, Registry
+
+
+@dataclass(slots=True)
+class Context:
+    """What a forward pass is for.
+
+    Attributes:
+        training: whether dropout drops and batch norm uses and updates batch statistics.
+        step: number of the update, which selects the noise of layers such as dropout.
+        shard: which part of the batch this is.
+        lengths: (B,) true lengths of padded sequences, or None where nothing is padded.
+    """
+
+    training: bool = False
+    step: int = 0
+    shard: int = 0
+    lengths: Array | None = None
+
+
+INFERENCE = Context()
+"""The context of evaluation and prediction."""
+
+
+class Layer(ScratchOwner):
+    """Base of all layers.
+
+    A subclass implements ``build``, ``forward`` and ``backward``, in this order, and registers itself::
+
+        @LAYERS.register("scale")
+        class Scale(Layer):
+            def build(self, in_shape):
+                self.factor = self.add_parameter("factor", (), Constant(1.0))
+                return in_shape
+
+            def forward(self, x, ctx): ...
+            def backward(self, dy): ...
+
+    Attributes:
+        name: path of the layer within its network, set by the network: ``residual_1.dense_2``.
+        dtype: of values and gradients, set by the network.
+        children: the layers a composite is made of, in order.
+        is_container: whether the layer only arranges its children; tables then show the children instead.
+        couples_rows: whether an output row depends on other rows of the batch, as in batch norm.
+        needs_input_gradient: False where nothing before the layer can learn; ``backward`` may then return None.
+    """
+
+    couples_rows: ClassVar[bool] = False
+    is_container: ClassVar[bool] = False
+
+    name: str = ""
+    seed: int = 0
+    needs_input_gradient: bool = True
+
+    def build(self, in_shape: Shape) -> Shape:
+        """Declare the parameters for inputs of ``in_shape`` (without the batch axis); return the output's shape.
+
+        Raises:
+            ConfigError: the layer cannot take this shape.
+        """
+        raise TypeError(f"{type(self).__name__} does not implement build")
+
+    def forward(self, x: Array, ctx: Context) -> Array:
+        """Return the layer's output for a batch ``x`` of shape (B, \\*in_shape)."""
+        raise TypeError(f"{type(self).__name__} does not implement forward")
+
+    def backward(self, dy: Array) -> Array | None:
+        """Add the parameters' gradients for ``dy`` (B, \\*out_shape); return the input's gradient (B, \\*in_shape)."""
+        raise TypeError(f"{type(self).__name__} does not implement backward")
+
+    @property
+    def children(self) -> Sequence[Layer]:
+        return ()
+
+    @property
+    def parameters(self) -> list[Parameter]:
+        """The layer's own parameters, without those of its children."""
+        parameters: list[Parameter] = self.__dict__.setdefault("_parameters", [])
+        return parameters
+
+    def walk(self) -> Iterator[Layer]:
+        """Yield this layer and, depth first, all within it."""
+        yield self
+        for child in self.children:
+            yield from child.walk()
+
+    def add_parameter(
+        self,
+        name: str,
+        shape: Shape,
+        initializer: Initializer,
+        *,
+        trainable: bool = True,
+        penalized: bool = True,
+        fans: tuple[int, int] | None = None,
+    ) -> Parameter:
+        """Declare a parameter during ``build``; its ``value`` and ``grad`` exist once the network is made."""
+        parameter = Parameter(name, shape, initializer, trainable=trainable, penalized=penalized, fans=fans)
+        self.parameters.append(parameter)
+        return parameter
+
+    def skip_input_gradient(self) -> bool:
+        """Note that nothing before this layer learns; return whether the same holds for the layer after it."""
+        self.needs_input_gradient = False
+        return not any(layer.parameters for layer in self.walk())
+
+    def bind(self, name: str, dtype: np.dtype[Any], seed: int) -> None:
+        """Take the layer's path, dtype and seed of noise; called by the network before ``build``."""
+        self.name, self.dtype, self.seed = name, dtype, seed
+        self.release()
+        self.__dict__.pop("_noise", None)
+
+    def noise(self, ctx: Context) -> np.random.Generator:
+        """Return the layer's generator for the step and shard of ``ctx``."""
+        found: StepStream | None = self.__dict__.get("_noise")
+        if found is None:
+            found = self.__dict__["_noise"] = StepStream(self.seed, f"noise:{self.name}")
+        return found.at(ctx.step, ctx.shard)
+
+    def flops(self, in_shape: Shape, out_shape: Shape) -> int:
+        """Return the floating-point operations of the forward pass for one row; two per multiply-add."""
+        return math.prod(out_shape)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.name!r})"
+
+
+LAYERS: Registry[Layer] = Registry("layer", Layer, "nntrain.layers")
+
+LayerLike: TypeAlias = Annotated["str | dict[str, Any] | Layer", Registered("layer")]
+
+LayerFactory: TypeAlias = Callable[[], Layer]

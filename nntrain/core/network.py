@@ -1,0 +1,157 @@
+"""A network: a tree of layers bound to one parameter store."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from nntrain.core.array import Array, Shape
+from nntrain.core.layer import INFERENCE, LAYERS, Context, Layer
+from nntrain.core.parameter import Parameter, ParameterStore
+from nntrain.core.rng import stream
+
+
+@dataclass(frozen=True, slots=True)
+class LayerRow:
+    """One line of the layer table: path, kind, output shape, number of parameters, FLOPs of a row's forward pass."""
+
+    name: str
+    kind: str
+    out_shape: Shape
+    parameters: int
+    flops: int
+
+
+class Network:
+    """A root layer, built for one input shape, with its parameters in a flat store.
+
+    Args:
+        root: the layer that is the network, usually a ``Sequential``.
+        in_shape: of one example.
+        seed: of the first values and of the noise within layers.
+        dtype: float32 in training, float64 in gradient checks.
+        shared: the store of the network this one is a replica of.
+
+    >>> from nntrain.layers.dense import Dense
+    >>> network = Network(Dense(3), (4,), seed=0)
+    >>> network.out_shape, network.store.size
+    ((3,), 15)
+    >>> network.forward(np.ones((2, 4), np.float32)).shape
+    (2, 3)
+    """
+
+    def __init__(
+        self,
+        root: Layer,
+        in_shape: Shape,
+        *,
+        seed: int = 0,
+        dtype: Any = np.float32,
+        shared: ParameterStore | None = None,
+    ) -> None:
+        self._blueprint = copy.deepcopy(root)
+        self.root = root
+        self.in_shape = in_shape
+        self.seed = seed
+        self.dtype = np.dtype(dtype)
+        name_children(root, "")
+        for layer in root.walk():
+            layer.bind(layer.name, self.dtype, seed)
+        self.out_shape = root.build(in_shape)
+        root.skip_input_gradient()
+        self.store = ParameterStore(self._named_parameters(), self.dtype, shared)
+        if shared is None:
+            self.initialize(seed)
+
+    def _named_parameters(self) -> list[Parameter]:
+        parameters = []
+        for layer in self.root.walk():
+            for parameter in layer.parameters:
+                parameter.name = f"{layer.name}.{parameter.name}" if layer.name else parameter.name
+                parameters.append(parameter)
+        return parameters
+
+    @property
+    def layers(self) -> list[Layer]:
+        """All layers that are no mere containers, in order; a layer within one of them is part of it."""
+        return list(_leaves(self.root))
+
+    def initialize(self, seed: int) -> None:
+        """Give every parameter its first values; a parameter's values depend on the seed and on its own name only."""
+        for parameter in self.store.parameters:
+            generator = stream(seed, f"init:{parameter.name}")
+            parameter.value[...] = parameter.initializer.sample(parameter, generator)
+
+    def forward(self, x: Array, ctx: Context = INFERENCE) -> Array:
+        """Return the output (B, \\*out_shape) for a batch ``x`` (B, \\*in_shape); the next call overwrites it."""
+        return self.root.forward(x, ctx)
+
+    def backward(self, dy: Array) -> Array | None:
+        """Add the gradients for ``dy`` to the store's ``grad``."""
+        return self.root.backward(dy)
+
+    def replica(self) -> Network:
+        """Return a network over the same values with its own gradients and scratch memory."""
+        root = copy.deepcopy(self._blueprint)
+        return Network(root, self.in_shape, seed=self.seed, dtype=self.dtype, shared=self.store)
+
+    def state(self) -> dict[str, Array]:
+        """Return all values by parameter name: the arrays of a checkpoint (views, not copies)."""
+        return {parameter.name: parameter.value for parameter in self.store.parameters}
+
+    def load_state(self, state: dict[str, Array]) -> None:
+        """Copy values in by parameter name; names and shapes must be the network's own."""
+        for parameter in self.store.parameters:
+            parameter.value[...] = state[parameter.name]
+
+    def table(self) -> list[LayerRow]:
+        """Return one row per layer, from a pass of shapes through a freshly built copy."""
+        rows: list[LayerRow] = []
+        for layer, in_shape, out_shape in trace_shapes(self):
+            own = sum(parameter.size for inner in layer.walk() for parameter in inner.parameters)
+            rows.append(LayerRow(layer.name, LAYERS.name_of(layer), out_shape, own, layer.flops(in_shape, out_shape)))
+        return rows
+
+
+def _leaves(layer: Layer) -> Iterator[Layer]:
+    if not layer.is_container:
+        yield layer
+        return
+    for child in layer.children:
+        yield from _leaves(child)
+
+
+def name_children(layer: Layer, path: str) -> None:
+    """Name the layers below ``layer`` by their kind and their number among siblings of that kind: ``dense_2``."""
+    counts: dict[str, int] = {}
+    for child in layer.children:
+        kind = LAYERS.name_of(child)
+        counts[kind] = counts.get(kind, 0) + 1
+        child.name = f"{path}{kind}_{counts[kind]}"
+        name_children(child, f"{child.name}.")
+
+
+def trace_shapes(network: Network) -> list[tuple[Layer, Shape, Shape]]:
+    """Return each layer that is no mere container with its input and output shape, by one forward pass of one row."""
+    seen: list[tuple[Layer, Shape, Shape]] = []
+    twin = network.replica()
+    for layer in twin.layers:
+        _record_shapes(layer, seen)
+    with np.errstate(all="ignore"):
+        twin.forward(np.zeros((1, *network.in_shape), network.dtype))
+    return seen
+
+
+def _record_shapes(layer: Layer, seen: list[tuple[Layer, Shape, Shape]]) -> None:
+    forward = layer.forward
+
+    def recorded(x: Array, ctx: Context) -> Array:
+        y = forward(x, ctx)
+        seen.append((layer, x.shape[1:], y.shape[1:]))
+        return y
+
+    layer.forward = recorded  # type: ignore[method-assign]

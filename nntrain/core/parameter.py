@@ -1,0 +1,162 @@
+"""Parameters, and the flat store that holds them all.
+
+All trainable values of a network lie side by side in one vector, all gradients in another of the same length. The
+optimizer, the gradient norm, a checkpoint, an average and an exchange between replicas are then each a few passes over
+one vector, whatever the network looks like.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from nntrain.core.array import Array, Shape
+
+if TYPE_CHECKING:
+    from nntrain.core.initializers import Initializer
+
+UNBOUND: Array = np.empty(0)
+
+
+class Parameter:
+    """A named tensor of a layer; ``value`` and ``grad`` are views into the flat vectors of a :class:`ParameterStore`.
+
+    Gradients accumulate within a step, and the first write of a step overwrites: a layer asks for
+    :meth:`gradient_slot`, fills it, and calls :meth:`commit`.
+
+    Args:
+        name: what the layer calls it, ``kernel``; the network puts the layer's path in front: ``dense_1.kernel``.
+        shape: of the tensor.
+        initializer: makes the first values.
+        trainable: False for statistics a layer keeps, such as batch norm's running mean; they have no gradient.
+        penalized: whether ``regularization`` applies; False for biases and for scales and shifts of a normalization.
+        fans: inputs and outputs of one unit, for initializers that scale by them; from the shape where not given.
+    """
+
+    __slots__ = (
+        "_scratch",
+        "_store",
+        "_written",
+        "fans",
+        "grad",
+        "initializer",
+        "name",
+        "penalized",
+        "shape",
+        "trainable",
+        "value",
+    )
+
+    def __init__(
+        self,
+        name: str,
+        shape: Shape,
+        initializer: Initializer,
+        *,
+        trainable: bool = True,
+        penalized: bool = True,
+        fans: tuple[int, int] | None = None,
+    ) -> None:
+        self.name = name
+        self.shape = shape
+        self.initializer = initializer
+        self.trainable = trainable
+        self.penalized = penalized
+        self.fans = fans or (shape[0] if shape else 1, shape[-1] if shape else 1)
+        self.value: Array = UNBOUND
+        self.grad: Array = UNBOUND
+        self._store: ParameterStore | None = None
+        self._scratch: Array | None = None
+        self._written = -1
+
+    @property
+    def size(self) -> int:
+        return math.prod(self.shape)
+
+    def bind(self, store: ParameterStore, value: Array, grad: Array) -> None:
+        """Make ``value`` and ``grad`` the parameter's own; called by the store."""
+        self._store, self.value, self.grad, self._scratch, self._written = store, value, grad, None, -1
+
+    def gradient_slot(self) -> Array:
+        """Return where to write this step's gradient: ``grad`` itself the first time, else an array to be added."""
+        assert self._store is not None, "the parameter belongs to no network"
+        if self._written != self._store.step:
+            return self.grad
+        if self._scratch is None:
+            self._scratch = np.empty_like(self.grad)
+        return self._scratch
+
+    def commit(self) -> None:
+        """Take what was written into :meth:`gradient_slot` as part of this step's gradient."""
+        assert self._store is not None, "the parameter belongs to no network"
+        if self._written != self._store.step:
+            self._written = self._store.step
+        elif self._scratch is not None:
+            np.add(self.grad, self._scratch, out=self.grad)
+
+    def finish(self) -> None:
+        """Zero a gradient that nothing was written into during this step."""
+        assert self._store is not None, "the parameter belongs to no network"
+        if self._written != self._store.step:
+            self._written = self._store.step
+            self.grad.fill(0)
+
+    def __repr__(self) -> str:
+        return f"Parameter({self.name!r}, {self.shape})"
+
+
+class ParameterStore:
+    """One flat ``value`` and one flat ``grad`` vector (P,) for all trainable parameters, one ``buffer`` for the rest.
+
+    Args:
+        parameters: of all layers, in the network's order.
+        dtype: float32 in training, float64 in gradient checks.
+        shared: a store whose values this one shares, for a replica: its own gradients, the same weights.
+    """
+
+    def __init__(
+        self, parameters: Sequence[Parameter], dtype: np.dtype[np.floating], shared: ParameterStore | None = None
+    ) -> None:
+        self.parameters = list(parameters)
+        self.trainable = [p for p in self.parameters if p.trainable]
+        self.dtype = dtype
+        self.step = 0
+        size = sum(p.size for p in self.trainable)
+        self.value: Array = np.zeros(size, dtype) if shared is None else shared.value
+        self.grad: Array = np.zeros(size, dtype)
+        buffered = [p for p in self.parameters if not p.trainable]
+        self.buffer: Array = np.zeros(sum(p.size for p in buffered), dtype) if shared is None else shared.buffer
+        self._bind(self.trainable, self.value, self.grad)
+        self._bind(buffered, self.buffer, self.buffer)
+
+    def _bind(self, parameters: Sequence[Parameter], values: Array, grads: Array) -> None:
+        start = 0
+        for parameter in parameters:
+            end = start + parameter.size
+            parameter.bind(self, values[start:end].reshape(parameter.shape), grads[start:end].reshape(parameter.shape))
+            start = end
+
+    @property
+    def size(self) -> int:
+        """How many trainable numbers there are."""
+        return self.value.size
+
+    def begin_step(self) -> None:
+        """Start a new step: the next write to each gradient overwrites what the last step left."""
+        self.step += 1
+
+    def finish_step(self) -> None:
+        """Zero the gradients that no layer has written in this step."""
+        for parameter in self.trainable:
+            parameter.finish()
+
+    def slices(self) -> dict[str, slice]:
+        """Return where each trainable parameter lies in the flat vectors."""
+        found, start = {}, 0
+        for parameter in self.trainable:
+            found[parameter.name] = slice(start, start + parameter.size)
+            start += parameter.size
+        return found

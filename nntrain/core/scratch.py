@@ -1,0 +1,49 @@
+"""Reused memory for intermediate results."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from nntrain.core.array import Array, Shape
+
+
+class ScratchOwner:
+    """Base of what computes batch after batch without allocating: layers and losses.
+
+    Attributes:
+        dtype: of the arrays that :meth:`scratch` gives where no other is asked for.
+
+    >>> owner = ScratchOwner()
+    >>> whole = owner.scratch("y", (8, 3))
+    >>> np.shares_memory(whole, owner.scratch("y", (5, 3)))
+    True
+    """
+
+    dtype: np.dtype[Any] = np.dtype(np.float32)
+
+    def scratch(self, key: str, shape: Shape, dtype: Any = None) -> Array:
+        """Return an uninitialized array of the owner's own, the same memory at every call with this key.
+
+        The memory grows to the largest shape asked for and is never given back before :meth:`release`; a shorter batch
+        gets a leading part of it, so a short last batch allocates nothing.
+        """
+        arrays: dict[str, Array] = self.__dict__.setdefault("_arrays", {})
+        array = arrays.get(key)
+        if array is not None and array.shape == shape:
+            return array
+        memories: dict[str, Array] = self.__dict__.setdefault("_memories", {})
+        wanted = self.dtype if dtype is None else np.dtype(dtype)
+        memory = memories.get(key)
+        size = math.prod(shape)
+        if memory is None or memory.size < size or memory.dtype != wanted:
+            memory = memories[key] = np.empty(size, wanted)
+        array = arrays[key] = memory[:size].reshape(shape)
+        return array
+
+    def release(self) -> None:
+        """Give the memory back."""
+        self.__dict__.pop("_arrays", None)
+        self.__dict__.pop("_memories", None)

@@ -1,0 +1,1 @@
+"""Reading a CSV, typing its columns, splitting its rows, and turning it into arrays."""

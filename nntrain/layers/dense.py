@@ -1,0 +1,89 @@
+"""The fully connected layer."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Annotated
+
+import numpy as np
+from annotated_types import Ge
+
+from nntrain.core.array import Array, Shape
+from nntrain.core.initializers import INITIALIZERS, InitializerLike
+from nntrain.core.layer import LAYERS, Context, Layer, LayerLike
+
+
+@LAYERS.register("dense")
+class Dense(Layer):
+    """A fully connected layer: y = activation(x w + b), with x (B, F), w (F, units), b (units,) and y (B, units).
+
+    Leading axes of an example are kept: an input (B, T, F) gives (B, T, units), with the same w at every step.
+
+    Args:
+        units: number of outputs.
+        activation: applied to the result; none where left out.
+        bias: whether b is added.
+        kernel_initializer: first values of w.
+        bias_initializer: first values of b.
+
+    >>> layer = Dense(16, activation="relu")
+    >>> layer.build((4,))
+    (16,)
+    """
+
+    def __init__(
+        self,
+        units: Annotated[int, Ge(1)],
+        activation: LayerLike | None = None,
+        bias: bool = True,
+        kernel_initializer: InitializerLike = "glorot_uniform",
+        bias_initializer: InitializerLike = "zeros",
+    ) -> None:
+        self.units = units
+        self.activation = None if activation is None else LAYERS.build(activation)
+        self.bias = bias
+        self.kernel_initializer = INITIALIZERS.build(kernel_initializer)
+        self.bias_initializer = INITIALIZERS.build(bias_initializer)
+
+    @property
+    def children(self) -> Sequence[Layer]:
+        return () if self.activation is None else (self.activation,)
+
+    def build(self, in_shape: Shape) -> Shape:
+        self.kernel = self.add_parameter("kernel", (in_shape[-1], self.units), self.kernel_initializer)
+        if self.bias:
+            fans = self.kernel.fans
+            self.offset = self.add_parameter("bias", (self.units,), self.bias_initializer, penalized=False, fans=fans)
+        out_shape = (*in_shape[:-1], self.units)
+        return out_shape if self.activation is None else self.activation.build(out_shape)
+
+    def forward(self, x: Array, ctx: Context) -> Array:
+        self.x = x
+        y = self.scratch("y", (*x.shape[:-1], self.units))
+        np.matmul(x, self.kernel.value, out=y)
+        if self.bias:
+            np.add(y, self.offset.value, out=y)
+        return y if self.activation is None else self.activation.forward(y, ctx)
+
+    def backward(self, dy: Array) -> Array | None:
+        if self.activation is not None:
+            dy = np.asarray(self.activation.backward(dy))
+        rows_x, rows_dy = self.x.reshape(-1, self.x.shape[-1]), dy.reshape(-1, self.units)
+        np.matmul(rows_x.T, rows_dy, out=self.kernel.gradient_slot())
+        self.kernel.commit()
+        if self.bias:
+            np.add.reduce(rows_dy, axis=0, out=self.offset.gradient_slot())
+            self.offset.commit()
+        if not self.needs_input_gradient:
+            return None
+        dx = self.scratch("dx", self.x.shape)
+        return np.matmul(dy, self.kernel.value.T, out=dx)
+
+    def skip_input_gradient(self) -> bool:
+        # The activation stands behind the kernel, so it always passes its gradient on.
+        self.needs_input_gradient = False
+        return False
+
+    def flops(self, in_shape: Shape, out_shape: Shape) -> int:
+        return 2 * in_shape[-1] * math.prod(out_shape)

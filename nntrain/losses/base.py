@@ -1,0 +1,96 @@
+"""The loss: what it promises to the training step."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, ClassVar, TypeAlias
+
+import numpy as np
+
+from nntrain.core.array import Array
+from nntrain.core.scratch import ScratchOwner
+from nntrain.core.task import Task, TaskKind
+from nntrain.registry import Registered, Registry
+
+
+class Loss(ScratchOwner):
+    """Base of all losses.
+
+    A loss takes the network's raw outputs (logits), never probabilities, so that the link function (sigmoid, softmax,
+    exp) is fused with it and cannot overflow. Its arguments are never written; the gradient it returns belongs to it
+    until its next call.
+
+    Attributes:
+        tasks: the kinds of task the loss fits.
+        implied_task: the kind of task that naming this loss in a config sets, where ``data.task`` is ``auto``.
+        gives_probabilities: whether :meth:`link` gives probabilities, which log loss and Brier score need.
+        allows_target_scaling: whether a numeric target may be shifted and scaled before training.
+        takes_output_activation: whether an ``output_activation`` may stand between network and loss.
+        implied_activation: name of the link where the loss fuses one, such as ``softmax``.
+    """
+
+    tasks: ClassVar[frozenset[TaskKind]] = frozenset()
+    implied_task: ClassVar[TaskKind] = "regression"
+    gives_probabilities: ClassVar[bool] = False
+    allows_target_scaling: ClassVar[bool] = True
+    takes_output_activation: ClassVar[bool] = False
+    implied_activation: ClassVar[str | None] = None
+
+    def check(self, task: Task) -> str | None:
+        """Return why the loss does not fit the task, as a whole sentence naming both facts, or None where it does."""
+        if task.kind in self.tasks:
+            return None
+        return f"it fits {' or '.join(sorted(self.tasks))}, and the task is {task.kind}"
+
+    def check_target(self, target: Array) -> str | None:
+        """Return what is wrong with the values of a target array (a negative count, say), or None."""
+        return None
+
+    def outputs(self, task: Task) -> int:
+        """Return how many outputs the network must have for a task."""
+        return task.width
+
+    def build(self, task: Task, dtype: Any = np.float32) -> None:
+        """Take the task before the first batch."""
+        self.task = task
+        self.dtype = np.dtype(dtype)
+
+    def rows(self, prediction: Array, target: Array) -> Array:
+        """Return the loss of each row (B,) for logits (B, K) and a target as in :class:`~nntrain.core.task.Task`."""
+        raise TypeError(f"{type(self).__name__} does not implement rows")
+
+    def gradient(self, prediction: Array, target: Array) -> Array:
+        """Return d l_b / d prediction_b for each row: (B, K), unweighted and not divided by the batch."""
+        raise TypeError(f"{type(self).__name__} does not implement gradient")
+
+    def value_and_grad(
+        self, prediction: Array, target: Array, weight: Array | None = None, rows: int | None = None
+    ) -> tuple[float, Array]:
+        """Return sum_b w_b l_b, and the gradient of (1 / rows) sum_b w_b l_b with respect to the prediction.
+
+        Args:
+            prediction: logits (B, K).
+            target: codes (B,) or values (B, D).
+            weight: (B,) weights, or None for all ones.
+            rows: what the gradient is divided by, where the batch is larger than this part of it; B by default.
+        """
+        losses = self.rows(prediction, target)
+        dy = self.gradient(prediction, target)
+        scale = 1.0 / (len(prediction) if rows is None else rows)
+        if weight is None:
+            return float(losses.sum(dtype=np.float64)), np.multiply(dy, dy.dtype.type(scale), out=dy)
+        np.multiply(dy, (weight * scale).astype(dy.dtype)[:, None], out=dy)
+        return float(np.dot(losses.astype(np.float64), weight.astype(np.float64))), dy
+
+    def link(self, prediction: Array) -> Array:
+        """Return what a logit stands for: a new array (B, K).
+
+        For classification one column a class (two columns also where the network has one output for two classes):
+        probabilities where ``gives_probabilities``, else scores whose largest is the predicted class. For regression
+        the predicted values, in the units of the (scaled) target.
+        """
+        return prediction.copy()
+
+
+LOSSES: Registry[Loss] = Registry("loss", Loss, "nntrain.losses")
+
+LossLike: TypeAlias = Annotated["str | dict[str, Any] | Loss", Registered("loss")]

@@ -1,0 +1,1 @@
+"""Run directories on disk: writing, reading, listing and comparing them."""

@@ -1,0 +1,83 @@
+"""The training step of everything that learns from examples with answers."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from nntrain.core.array import Array
+from nntrain.data.loader import Batch
+from nntrain.errors import NumericError
+from nntrain.optim.base import Optimizer
+from nntrain.optim.clipping import Clipping
+from nntrain.optim.regularization import Regularization
+from nntrain.train.diagnosis import find_nonfinite
+from nntrain.train.replicas import Replicas
+
+
+@dataclass(slots=True)
+class Update:
+    """What one update reports: sum of w l over its rows, and the gradient's norm before clipping."""
+
+    loss: float
+    gradient_norm: float
+
+
+class Supervised:
+    """One update: forward, loss, backward for each batch, then penalties, clipping and the optimizer's step.
+
+    Args:
+        replicas: the network, its replicas and the loss.
+        optimizer: bound to the network's parameters.
+        clipping: of the gradient, or None.
+        regularization: l1 and l2 penalties, or None.
+    """
+
+    def __init__(
+        self,
+        replicas: Replicas,
+        optimizer: Optimizer,
+        clipping: Clipping | None = None,
+        regularization: Regularization | None = None,
+    ) -> None:
+        self.replicas = replicas
+        self.network = replicas.network
+        self.optimizer = optimizer
+        self.clipping = clipping or Clipping()
+        self.regularization = regularization
+
+    def update(
+        self, batches: Iterable[Batch], rows: int, step: int, learning_rate: float, outputs: Array | None
+    ) -> Update:
+        """Make update number ``step`` (from 1): the mean over the ``rows`` of all its batches.
+
+        Args:
+            batches: the parts of the update, one unless gradients are accumulated.
+            rows: of all of them together.
+            step: number of the update, from 1.
+            learning_rate: of this update.
+            outputs: (rows, K) receives the network's outputs, or None.
+
+        Raises:
+            NumericError: the loss or a gradient is not finite; no weight has been touched.
+        """
+        self.replicas.begin_step(step)
+        loss, seen = 0.0, 0
+        for batch in batches:
+            kept = None if outputs is None else outputs[seen : seen + len(batch.x)]
+            part = self.replicas.forward_backward(batch.x, batch.target, batch.weight, rows, kept)
+            if not math.isfinite(part):
+                raise self._nonfinite(batch, step)
+            loss, seen = loss + part, seen + len(batch.x)
+        grad = self.replicas.finish_step()
+        if self.regularization is not None:
+            self.regularization.add_gradient(grad)
+        norm = self.clipping.apply(grad)
+        if not math.isfinite(norm):
+            raise self._nonfinite(batch, step)
+        self.optimizer.update(self.network.store.value, grad, step, learning_rate)
+        return Update(loss, norm)
+
+    def _nonfinite(self, batch: Batch, step: int) -> NumericError:
+        return NumericError(find_nonfinite(self.network, self.replicas.shards[0].loss, batch, step))

@@ -1,0 +1,233 @@
+"""The training loop."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+
+from nntrain.core.array import Array
+from nntrain.data.dataset import Dataset
+from nntrain.data.loader import Batch, Loader
+from nntrain.errors import NumericError
+from nntrain.train.callbacks.base import Callback, EpochRow
+from nntrain.train.evaluation import Evaluator
+from nntrain.train.monitor import Mode, is_better
+from nntrain.train.snapshot import Snapshot, restore, take
+from nntrain.train.state import EpochSums, TrainState
+from nntrain.train.supervised import Supervised
+
+
+class Recorder(Protocol):
+    """What keeps the rows of each epoch."""
+
+    def epoch(self, metrics: EpochRow, timing: EpochRow) -> None:
+        """Take the rows of a completed epoch."""
+
+
+class CheckpointStore(Protocol):
+    """What keeps checkpoints."""
+
+    def save(self, snapshot: Snapshot) -> None:
+        """Write a snapshot, and with it all rows recorded so far."""
+
+
+class Observer(Protocol):
+    """What watches the run go by: a progress bar."""
+
+    def updated(self) -> None:
+        """See an update."""
+
+    def epoch_ended(self, row: EpochRow) -> None:
+        """See the row of a completed epoch."""
+
+
+class Trainer:
+    """Trains until the epochs are over, a callback ends the run, or an interruption is asked for.
+
+    Args:
+        step: makes one update.
+        loader: gives the batches of each epoch.
+        evaluator: judges training outputs and the validation part.
+        validation: data to judge after each epoch, or None.
+        epochs: when to end.
+        callbacks: told of each epoch, in order.
+        monitor: column of ``metrics.jsonl`` by which an epoch is the best.
+        mode: whether the smallest or the largest is best.
+        accumulate: batches of an update.
+        every_seconds: longest time between two checkpoints.
+        every_epochs: epochs between two checkpoints, or None.
+        interrupted: returns why the run shall end now, or None.
+    """
+
+    def __init__(
+        self,
+        step: Supervised,
+        loader: Loader,
+        evaluator: Evaluator,
+        validation: Dataset | None,
+        *,
+        epochs: int,
+        recorder: Recorder,
+        store: CheckpointStore,
+        observer: Observer,
+        callbacks: Sequence[Callback] = (),
+        monitor: str = "train_loss",
+        mode: Mode = "min",
+        accumulate: int = 1,
+        every_seconds: float = 30.0,
+        every_epochs: int | None = None,
+        interrupted: Callable[[], str | None] = lambda: None,
+    ) -> None:
+        self.step, self.loader, self.evaluator, self.validation = step, loader, evaluator, validation
+        self.epochs, self.callbacks, self.monitor, self.mode = epochs, callbacks, monitor, mode
+        self.recorder, self.store, self.observer, self.interrupted = recorder, store, observer, interrupted
+        self.accumulate, self.every_seconds, self.every_epochs = accumulate, every_seconds, every_epochs
+        self.state = TrainState()
+        self.updates_per_epoch = -(-loader.batch_count // accumulate)
+        self.outputs: Array | None = None
+        if evaluator.metrics:
+            self.outputs = np.zeros((len(loader.dataset), *step.network.out_shape), step.network.dtype)
+        self.best: dict[str, Array] = {}
+
+    def fit(self) -> TrainState:
+        """Train to the end, save, and return the state.
+
+        Raises:
+            NumericError: a loss or gradient is not finite; the best weights so far have been saved.
+        """
+        state = self.state
+        self.step.optimizer.schedule.bind(self.updates_per_epoch, self.epochs)
+        self._saved_at, self._train_seconds = time.perf_counter(), 0.0
+        # Overflow shows as a loss or gradient that is not finite, which the step looks for at every update.
+        with np.errstate(all="ignore"):
+            while state.status == "running":
+                if state.epoch >= self.epochs:
+                    state.stop("finished", f"all {self.epochs} epochs are done")
+                elif self._train_epoch():
+                    self._end_epoch()
+        self.store.save(take(self))
+        return state
+
+    def load(self, snapshot: Snapshot) -> None:
+        """Go on from a snapshot."""
+        restore(self, snapshot)
+
+    def _train_epoch(self) -> bool:
+        """Make the epoch's updates that are still to make; return whether the epoch is complete."""
+        state = self.state
+        self.loader.begin(state.epoch + 1)
+        if state.update == 0:
+            state.sums = EpochSums()
+        started = time.perf_counter()
+        while state.update < self.updates_per_epoch:
+            reason = self.interrupted()
+            if reason is not None:
+                state.stop("interrupted", reason)
+                return False
+            self._update()
+            self.observer.updated()
+            if time.perf_counter() - self._saved_at > self.every_seconds:
+                self._train_seconds += time.perf_counter() - started
+                self._save()
+                started = time.perf_counter()
+        self._train_seconds += time.perf_counter() - started
+        return True
+
+    def _update(self) -> None:
+        state = self.state
+        first = state.update * self.accumulate
+        last = min(first + self.accumulate, self.loader.batch_count)
+        start, end = self.loader.bounds(first)[0], self.loader.bounds(last - 1)[1]
+        learning_rate = self.step.optimizer.schedule(state.step) * state.rate_factor
+        outputs = None if self.outputs is None else self.outputs[start:end]
+        try:
+            update = self.step.update(
+                self._batches(first, last), end - start, state.step + 1, learning_rate, outputs
+            )
+        except NumericError as error:
+            raise self._located(error, start, end) from None
+        state.sums.loss += update.loss
+        state.sums.weight += self.loader.weight_between(start, end)
+        state.sums.gradient_norm += update.gradient_norm
+        state.sums.updates += 1
+        state.learning_rate = learning_rate
+        state.update += 1
+        state.step += 1
+
+    def _batches(self, first: int, last: int) -> Sequence[Batch] | Any:
+        if last - first == 1:
+            return (self.loader.batch(first),)
+        return (self.loader.batch(number) for number in range(first, last))
+
+    def _end_epoch(self) -> None:
+        state = self.state
+        state.epoch += 1
+        started = time.perf_counter()
+        row = self._row()
+        if is_better(row.get(self.monitor), state.best.value, self.mode):
+            state.best.epoch, state.best.value = state.epoch, row[self.monitor]
+            self.best = {name: value.copy() for name, value in self.step.network.state().items()}
+        for callback in self.callbacks:
+            callback.epoch_end(row, state)
+        self.recorder.epoch(row, self._timing(time.perf_counter() - started))
+        self.observer.epoch_ended(row)
+        self._train_seconds = 0.0
+        state.update, state.sums = 0, EpochSums()
+        if self.every_epochs and state.epoch % self.every_epochs == 0:
+            self._save()
+
+    def _row(self) -> dict[str, Any]:
+        """Return the epoch's row of ``metrics.jsonl``."""
+        state, sums = self.state, self.state.sums
+        row: dict[str, Any] = {"epoch": state.epoch, "step": state.step, "learning_rate": state.learning_rate}
+        row["train_loss"] = sums.loss / sums.weight if sums.weight else None
+        train_metrics: dict[str, float | None] = {}
+        if self.outputs is not None:
+            target, weight = self.loader.ordered()
+            train_metrics = self.evaluator.judge(self.outputs, target, weight).metrics
+        if self.validation is not None:
+            outputs = self.evaluator.outputs(self.validation.x)
+            judged = self.evaluator.judge(outputs, self.validation.target, self.validation.weight)
+            row["val_loss"] = judged.loss
+        row |= {f"train_{name}": value for name, value in train_metrics.items()}
+        if self.validation is not None:
+            row |= {f"val_{name}": value for name, value in judged.metrics.items()}
+        row["gradient_norm"] = sums.gradient_norm / max(1, sums.updates)
+        return row
+
+    def _timing(self, eval_seconds: float) -> dict[str, Any]:
+        return {
+            "epoch": self.state.epoch,
+            "train_seconds": self._train_seconds,
+            "eval_seconds": eval_seconds,
+            "rows_per_second": len(self.loader.dataset) / max(self._train_seconds, 1e-9),
+            "peak_memory_bytes": peak_memory_bytes(),
+        }
+
+    def _save(self) -> None:
+        self.store.save(take(self))
+        self._saved_at = time.perf_counter()
+
+    def _located(self, error: NumericError, start: int, end: int) -> NumericError:
+        """Return the error with epoch, batch and the CSV rows of the batch, after saving the last good state."""
+        state = self.state
+        what = error.problems[0].message
+        lines = self.loader.source_lines(start, end)
+        self.state.stop("diverged", f"{what} at epoch {state.epoch + 1}, batch {state.update + 1}")
+        return NumericError(
+            f"{self.state.stop_reason}, learning rate {state.learning_rate:.3g}",
+            help="lower optimizer.learning_rate, clip gradients (gradient_clipping: {norm: 1.0}), or scale the data",
+            notes=[f"the batch holds the lines {lines}"],
+        )
+
+
+def peak_memory_bytes() -> int | None:
+    """Return the largest resident memory of the process so far, or None where the system does not tell."""
+    try:
+        import resource
+    except ImportError:
+        return None
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
