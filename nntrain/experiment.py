@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from nntrain.config.load import Config
+from nntrain.config.schema import Config
 from nntrain.core.network import Network
 from nntrain.core.task import Task
 from nntrain.errors import ConfigError, NntrainError, did_you_mean, enumerate_names, quote
@@ -28,8 +28,6 @@ from nntrain.train.trainer import CheckpointStore, Observer, Recorder, Trainer
 
 if TYPE_CHECKING:
     from nntrain.data.prepare import Prepared
-
-SPECS = tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -59,7 +57,7 @@ def plan(config: Config) -> Plan:
     architecture = ARCHITECTURES.build(config.architecture)
     loss_spec = config.loss if config.loss is not None else architecture.default_loss
     loss = None if loss_spec is None else LOSSES.build(loss_spec)
-    metrics = None if config.metrics is None else _build_metrics(config.metrics)
+    metrics = None if config.metrics is None else _build_metrics(name_specs(config.metrics))
     made = Plan(config, architecture, loss_spec, loss, metrics)
     _check_output_activation(config, loss)
     if metrics is not None:
@@ -67,8 +65,17 @@ def plan(config: Config) -> Plan:
     return made
 
 
-def _build_metrics(specs: Sequence[str | dict[str, Any]]) -> dict[str, Metric]:
-    return {(spec if isinstance(spec, str) else spec["name"]): METRICS.build(spec) for spec in specs}
+def name_specs(specs: Sequence[str | dict[str, Any]]) -> dict[str, str | dict[str, Any]]:
+    """Return specs by their names.
+
+    >>> name_specs(["accuracy", {"name": "top_k", "k": 3}])
+    {'accuracy': 'accuracy', 'top_k': {'name': 'top_k', 'k': 3}}
+    """
+    return {(spec if isinstance(spec, str) else spec["name"]): spec for spec in specs}
+
+
+def _build_metrics(specs: dict[str, str | dict[str, Any]]) -> dict[str, Metric]:
+    return {name: METRICS.build(spec) for name, spec in specs.items()}
 
 
 def _check_output_activation(config: Config, loss: Loss | None) -> None:
@@ -80,18 +87,18 @@ def _check_output_activation(config: Config, loss: Loss | None) -> None:
     implied = f", and applies {loss.implied_activation} itself" if loss.implied_activation else ""
     raise config.error(
         ("output_activation",),
-        f"output_activation: {name} does not go with loss {loss_name}, which takes the plain outputs{implied}",
+        f"{name} does not go with loss {loss_name}, which takes the plain outputs{implied}",
         help="remove output_activation, or use a loss such as mse that takes any output",
     )
 
 
-def _check_monitors(config: Config, metrics: dict[str, Metric]) -> None:
-    columns = monitor_columns(metrics)
+def _check_monitors(config: Config, metrics: dict[str, Metric], with_validation: bool = True) -> None:
+    columns = monitor_columns(metrics, with_validation)
     for path, monitor in _monitors(config):
         if monitor not in columns:
             raise config.error(
                 path,
-                f"{'.'.join(map(str, path))}: no column {quote(monitor)} in metrics.jsonl{did_you_mean(monitor, columns)}"
+                f"no column {quote(monitor)} in metrics.jsonl{did_you_mean(monitor, columns)}"
                 f" (there are: {enumerate_names(columns)})",
                 help="monitor one of these, or add the metric to metrics",
             )
@@ -106,11 +113,171 @@ def monitor_columns(metrics: dict[str, Metric], with_validation: bool = True) ->
 
 def _monitors(config: Config) -> list[tuple[tuple[str | int, ...], str]]:
     found: list[tuple[tuple[str | int, ...], str]] = []
-    if config.early_stopping is not None and config.early_stopping.get("monitor"):
-        found.append((("early_stopping", "monitor"), config.early_stopping["monitor"]))
+    if config.early_stopping is not None and config.early_stopping.monitor is not None:
+        found.append((("early_stopping", "monitor"), config.early_stopping.monitor))
     if config.checkpoint.monitor is not None:
         found.append((("checkpoint", "monitor"), config.checkpoint.monitor))
     for i, callback in enumerate(config.callbacks):
-        if isinstance(callback, dict) and callback.get("monitor"):
+        if callback.get("monitor") is not None:
             found.append((("callbacks", i, "monitor"), callback["monitor"]))
     return found
+
+
+@dataclass
+class Experiment:
+    """A config's data, network and everything that trains it.
+
+    Attributes:
+        loss_spec: the loss as a complete spec, the default of the task where the config names none.
+        metrics: by name, the task's defaults where the config names none.
+        metric_specs: the same as specs, by name.
+        decode: maps predicted values to the target's own units.
+    """
+
+    config: Config
+    prepared: Prepared
+    network: Network
+    loss: Loss
+    loss_spec: str | dict[str, Any]
+    metrics: dict[str, Metric]
+    metric_specs: dict[str, str | dict[str, Any]]
+    decode: Decode
+
+    @property
+    def task(self) -> Task:
+        return self.prepared.task
+
+    @property
+    def default_monitor(self) -> str:
+        """The column that decides which epoch is the best where the config names none."""
+        return "train_loss" if self.prepared.validation is None else "val_loss"
+
+    def evaluator(self) -> Evaluator:
+        """Return what judges the network."""
+        return Evaluator(self.network, self.loss, self.metrics, self.decode)
+
+    def trainer(
+        self, recorder: Recorder, store: CheckpointStore, observer: Observer, interrupted: Callable[[], str | None]
+    ) -> Trainer:
+        """Return the trainer, at the start of epoch 1."""
+        config, loader = self.config, self.prepared.loader(self.config.batch_size, self.config.seed)
+        monitor = config.checkpoint.monitor or self.default_monitor
+        return Trainer(
+            self.step(loader.batch_size),
+            loader,
+            self.evaluator(),
+            self.prepared.validation,
+            epochs=config.epochs,
+            recorder=recorder,
+            store=store,
+            observer=observer,
+            callbacks=self.callbacks(),
+            monitor=monitor,
+            mode=direction_of(monitor, self.metrics),
+            accumulate=config.accumulate,
+            every_seconds=config.checkpoint.every_seconds,
+            every_epochs=config.checkpoint.every_epochs,
+            interrupted=interrupted,
+        )
+
+    def step(self, batch_size: int) -> Supervised:
+        """Return the training step: replicas, optimizer, clipping and penalties."""
+        config = self.config
+        shards = shard_count(self.network, batch_size) if config.shards == "auto" else int(config.shards)
+        replicas = Replicas(self.network, self.loss, shards, config.threads or shards)
+        optimizer = OPTIMIZERS.build(config.optimizer)
+        optimizer.bind(self.network.store.size, self.network.dtype)
+        clipping = None if config.gradient_clipping is None else Clipping(**config.gradient_clipping.model_dump())
+        penalties = {} if config.regularization is None else config.regularization.model_dump()
+        regularization = Regularization(self.network.store, **penalties) if any(penalties.values()) else None
+        return Supervised(replicas, optimizer, clipping, regularization)
+
+    def callbacks(self) -> list[Callback]:
+        """Return the callbacks, with their directions known."""
+        specs = list(self.config.callbacks)
+        if self.config.early_stopping is not None:
+            specs.insert(0, {"name": "early_stopping", **self.config.early_stopping.model_dump()})
+        built = [CALLBACKS.build(spec) for spec in specs]
+        for callback in built:
+            if isinstance(callback, Patience):
+                callback.monitor = callback.monitor or self.default_monitor
+                callback.mode = (
+                    direction_of(callback.monitor, self.metrics) if callback.mode == "auto" else callback.mode
+                )
+        return built
+
+
+def direction_of(monitor: str, metrics: dict[str, Metric]) -> Mode:
+    """Return whether a monitored column is best at its smallest or at its largest.
+
+    >>> direction_of("val_loss", {}), direction_of("val_accuracy", {"accuracy": METRICS.build("accuracy")})
+    ('min', 'max')
+    """
+    metric = metrics.get(monitor.removeprefix("train_").removeprefix("val_"))
+    return "max" if metric is not None and metric.higher_is_better else "min"
+
+
+def assemble(config: Config, fold: int | None = None) -> Experiment:
+    """Return the experiment of a config: reads and prepares the data, builds the network.
+
+    Args:
+        config: complete and valid in itself.
+        fold: which of ``data.folds`` is held out, from 0.
+
+    Raises:
+        ConfigError: parts of the config do not fit each other or the data.
+        DataError: a file or column is missing or unusable.
+    """
+    from nntrain.data.prepare import prepare
+
+    planned = plan(config)
+    task_hint = None if planned.loss is None else planned.loss.implied_task
+    prepared = prepare(
+        config.data,
+        config.resolve_path,
+        config.seed,
+        task_hint=task_hint,
+        scales_target=planned.loss is None or planned.loss.allows_target_scaling,
+        fold=fold,
+        class_weight=config.class_weight,
+    )
+    loss_spec = planned.loss_spec or default_loss(prepared.task)
+    loss = planned.loss or LOSSES.build(loss_spec)
+    _check_loss(config, loss, loss_spec, prepared)
+    loss.build(prepared.task)
+    specs = name_specs(default_metrics(prepared.task) if config.metrics is None else config.metrics)
+    metrics = planned.metrics if planned.metrics is not None else _build_metrics(specs)
+    _check_metrics(config, metrics, prepared)
+    layout = FeatureLayout(prepared.preprocessing.shape, prepared.preprocessing.embedded)
+    network = build_network(planned.architecture, layout, loss, prepared.task, config.output_activation, config.seed)
+    return Experiment(config, prepared, network, loss, loss_spec, metrics, specs, prepared.preprocessing.decode)
+
+
+def default_loss(task: Task) -> str:
+    """Return the name of the loss that a task has where the config names none.
+
+    >>> default_loss(Task("classification", ("y",), ("a", "b", "c")))
+    'cross_entropy'
+    """
+    if task.kind == "regression":
+        return "mse"
+    return "binary_cross_entropy" if task.kind == "multilabel" or task.is_binary else "cross_entropy"
+
+
+def _check_loss(config: Config, loss: Loss, spec: str | dict[str, Any], prepared: Prepared) -> None:
+    name = spec if isinstance(spec, str) else spec["name"]
+    reason = loss.check(prepared.task) or loss.check_target(prepared.train.target)
+    if reason is not None:
+        help = f"use loss: {default_loss(prepared.task)}, or leave the loss out"
+        raise config.error(("loss",), f"{name} does not fit the target: {reason}", help=help)
+
+
+def _check_metrics(config: Config, metrics: dict[str, Metric], prepared: Prepared) -> None:
+    errors: list[NntrainError] = []
+    for i, (name, metric) in enumerate(metrics.items()):
+        reason = metric.check(prepared.task)
+        if reason is not None:
+            errors.append(config.error(("metrics", i), f"{name} does not fit the target: {reason}"))
+    if errors:
+        raise ConfigError([problem for error in errors for problem in error.problems])
+    _check_monitors(config, metrics, with_validation=prepared.validation is not None)

@@ -40,6 +40,17 @@ class Output:
         elif text:
             self._write(sys.stdout, _escape_lines(text))
 
+    def keep(self, document: dict[str, Any]) -> None:
+        """Keep parts of the ``--json`` document for when the command ends, in whatever way."""
+        self._document |= document
+
+    def raw(self, text: str, document: dict[str, Any]) -> None:
+        """Give a result that is a file of its own, such as a CSV, verbatim; or the document for ``--json``."""
+        if self.json:
+            self._document |= document
+        else:
+            sys.stdout.write(text)
+
     def notice(self, text: str) -> None:
         """Tell something worth knowing."""
         if not self.quiet:
@@ -55,7 +66,7 @@ class Output:
         self._write(sys.stderr, "\n".join(problem.render() for problem in problems))
         if self.json:
             errors = [problem.as_json() for problem in problems]
-            self._dump({**self._document, "status": status, "exit_code": code, "errors": errors})
+            self._dump({"status": status, **self._document, "exit_code": code, "errors": errors})
 
     def finish(self, code: int) -> None:
         """Print the document of a command that has ended."""

@@ -1,1 +1,24 @@
-"""The config file: YAML with positions, overrides, validation against the registry."""
+"""The config file: YAML with positions, overrides, validation against the registry.
+
+Importing this package loads neither YAML nor pydantic; they come with the first config.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from nntrain.config.schema import Config
+
+__all__ = ["load_config"]
+
+
+def load_config(
+    path: str, overrides: Sequence[str] = (), load_plugins: Callable[[Sequence[Path]], None] | None = None
+) -> Config:
+    """Read, override, check and complete a config; see :func:`nntrain.config.schema.load_config`."""
+    from nntrain.config import schema
+
+    return schema.load_config(path, overrides, load_plugins)

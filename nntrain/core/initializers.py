@@ -27,7 +27,7 @@ class Initializer:
 
 INITIALIZERS: Registry[Initializer] = Registry("initializer", Initializer, "nntrain.core.initializers")
 
-InitializerLike: TypeAlias = Annotated["str | dict[str, Any] | Initializer", Registered("initializer")]
+InitializerLike: TypeAlias = Annotated[str | dict[str, Any] | Initializer, Registered("initializer")]
 
 
 @INITIALIZERS.register("zeros")

@@ -23,6 +23,7 @@ from nntrain.core.initializers import Initializer
 from nntrain.core.parameter import Parameter
 from nntrain.core.rng import StepStream
 from nntrain.core.scratch import ScratchOwner
+from nntrain.errors import ConfigError
 from nntrain.registry import Registered, Registry
 
 
@@ -125,14 +126,28 @@ class Layer(ScratchOwner):
         return parameter
 
     def skip_input_gradient(self) -> bool:
-        """Note that nothing before this layer learns; return whether the same holds for the layer after it."""
+        """Note that nothing before this layer learns; return whether the same holds for the layer after it.
+
+        A composite tells those of its children that stand at its own input.
+        """
         self.needs_input_gradient = False
-        return not any(layer.parameters for layer in self.walk())
+        return not any(parameter.trainable for layer in self.walk() for parameter in layer.parameters)
+
+    def shape_error(self, needs: str, in_shape: Shape) -> ConfigError:
+        """Return the error for an input shape the layer cannot take: ``dense_1: dense needs ..., got shape ()``."""
+        kind = LAYERS.name_of(self)
+        place = f"{self.name}: " if self.name else ""
+        return ConfigError(f"{place}{kind} needs {needs}, got shape {in_shape}")
 
     def bind(self, name: str, dtype: np.dtype[Any], seed: int) -> None:
-        """Take the layer's path, dtype and seed of noise; called by the network before ``build``."""
+        """Take the layer's path, dtype and seed of noise; called by the network before ``build``.
+
+        What an earlier network left in the layer is forgotten.
+        """
         self.name, self.dtype, self.seed = name, dtype, seed
+        self.needs_input_gradient = True
         self.release()
+        self.parameters.clear()
         self.__dict__.pop("_noise", None)
 
     def noise(self, ctx: Context) -> np.random.Generator:
@@ -152,6 +167,6 @@ class Layer(ScratchOwner):
 
 LAYERS: Registry[Layer] = Registry("layer", Layer, "nntrain.layers")
 
-LayerLike: TypeAlias = Annotated["str | dict[str, Any] | Layer", Registered("layer")]
+LayerLike: TypeAlias = Annotated[str | dict[str, Any] | Layer, Registered("layer")]
 
 LayerFactory: TypeAlias = Callable[[], Layer]

@@ -13,6 +13,7 @@ from nntrain.core.array import Array, Shape
 from nntrain.core.layer import INFERENCE, LAYERS, Context, Layer
 from nntrain.core.parameter import Parameter, ParameterStore
 from nntrain.core.rng import stream
+from nntrain.errors import ConfigError
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,10 @@ class Network:
         seed: of the first values and of the noise within layers.
         dtype: float32 in training, float64 in gradient checks.
         shared: the store of the network this one is a replica of.
+        input_gradient: whether ``backward`` returns the gradient of the input, which costs a product more.
+
+    Raises:
+        ConfigError: a layer cannot take the shape it gets, or one layer stands at two places.
 
     >>> from nntrain.layers.dense import Dense
     >>> network = Network(Dense(3), (4,), seed=0)
@@ -52,17 +57,21 @@ class Network:
         seed: int = 0,
         dtype: Any = np.float32,
         shared: ParameterStore | None = None,
+        input_gradient: bool = False,
     ) -> None:
+        refuse_shared_layers(root)
         self._blueprint = copy.deepcopy(root)
         self.root = root
         self.in_shape = in_shape
         self.seed = seed
         self.dtype = np.dtype(dtype)
+        self.input_gradient = input_gradient
         name_children(root, "")
         for layer in root.walk():
             layer.bind(layer.name, self.dtype, seed)
         self.out_shape = root.build(in_shape)
-        root.skip_input_gradient()
+        if not input_gradient:
+            root.skip_input_gradient()
         self.store = ParameterStore(self._named_parameters(), self.dtype, shared)
         if shared is None:
             self.initialize(seed)
@@ -97,7 +106,14 @@ class Network:
     def replica(self) -> Network:
         """Return a network over the same values with its own gradients and scratch memory."""
         root = copy.deepcopy(self._blueprint)
-        return Network(root, self.in_shape, seed=self.seed, dtype=self.dtype, shared=self.store)
+        return Network(
+            root,
+            self.in_shape,
+            seed=self.seed,
+            dtype=self.dtype,
+            shared=self.store,
+            input_gradient=self.input_gradient,
+        )
 
     def state(self) -> dict[str, Array]:
         """Return all values by parameter name: the arrays of a checkpoint (views, not copies)."""
@@ -123,6 +139,18 @@ def _leaves(layer: Layer) -> Iterator[Layer]:
         return
     for child in layer.children:
         yield from _leaves(child)
+
+
+def refuse_shared_layers(root: Layer) -> None:
+    """Raise a ConfigError where one layer object stands at two places; its scratch could serve only one of them."""
+    seen: set[int] = set()
+    for layer in root.walk():
+        if id(layer) in seen:
+            raise ConfigError(
+                f"one and the same {LAYERS.name_of(layer)} layer stands at two places of the network",
+                help="make a layer of its own for each place (repeat makes independent copies)",
+            )
+        seen.add(id(layer))
 
 
 def name_children(layer: Layer, path: str) -> None:

@@ -1,5 +1,43 @@
 """All layers, one concept a file; importing this package registers them."""
 
-from nntrain.layers import activations, dense, sequential
+from nntrain.layers import (
+    batch_norm,
+    branch,
+    category_embedding,
+    dense,
+    dropout,
+    exponential,
+    gelu,
+    hard,
+    identity,
+    layer_norm,
+    rectifiers,
+    repeat,
+    reshape,
+    residual,
+    sequential,
+    sigmoidal,
+    smooth,
+    softmax,
+)
 
-__all__ = ["activations", "dense", "sequential"]
+__all__ = [
+    "batch_norm",
+    "branch",
+    "category_embedding",
+    "dense",
+    "dropout",
+    "exponential",
+    "gelu",
+    "hard",
+    "identity",
+    "layer_norm",
+    "rectifiers",
+    "repeat",
+    "reshape",
+    "residual",
+    "sequential",
+    "sigmoidal",
+    "smooth",
+    "softmax",
+]

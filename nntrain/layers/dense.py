@@ -12,6 +12,7 @@ from annotated_types import Ge
 from nntrain.core.array import Array, Shape
 from nntrain.core.initializers import INITIALIZERS, InitializerLike
 from nntrain.core.layer import LAYERS, Context, Layer, LayerLike
+from nntrain.layers.rows import as_rows
 
 
 @LAYERS.register("dense")
@@ -26,6 +27,9 @@ class Dense(Layer):
         bias: whether b is added.
         kernel_initializer: first values of w.
         bias_initializer: first values of b.
+
+    Raises:
+        ConfigError: the examples have no axis of features.
 
     >>> layer = Dense(16, activation="relu")
     >>> layer.build((4,))
@@ -51,34 +55,46 @@ class Dense(Layer):
         return () if self.activation is None else (self.activation,)
 
     def build(self, in_shape: Shape) -> Shape:
+        if not in_shape or in_shape[-1] < 1:
+            raise self.shape_error("examples of shape (..., features)", in_shape)
         self.kernel = self.add_parameter("kernel", (in_shape[-1], self.units), self.kernel_initializer)
         if self.bias:
             fans = self.kernel.fans
             self.offset = self.add_parameter("bias", (self.units,), self.bias_initializer, penalized=False, fans=fans)
+        self.ones = np.ones(1, self.dtype)
         out_shape = (*in_shape[:-1], self.units)
         return out_shape if self.activation is None else self.activation.build(out_shape)
 
     def forward(self, x: Array, ctx: Context) -> Array:
-        self.x = x
+        self.x = as_rows(self, x, "x")
         y = self.scratch("y", (*x.shape[:-1], self.units))
-        np.matmul(x, self.kernel.value, out=y)
+        # np.dot on matrices takes half the time of np.matmul where they are small, and the same where they are large.
+        rows = y if y.ndim == 2 else y.reshape(len(self.x), self.units)
+        np.dot(self.x, self.kernel.value, out=rows)
         if self.bias:
-            np.add(y, self.offset.value, out=y)
+            np.add(rows, self.offset.value, out=rows)
         return y if self.activation is None else self.activation.forward(y, ctx)
 
     def backward(self, dy: Array) -> Array | None:
         if self.activation is not None:
             dy = np.asarray(self.activation.backward(dy))
-        rows_x, rows_dy = self.x.reshape(-1, self.x.shape[-1]), dy.reshape(-1, self.units)
-        np.matmul(rows_x.T, rows_dy, out=self.kernel.gradient_slot())
+        x, rows = self.x, as_rows(self, dy, "dy")
+        np.dot(x.T, rows, out=self.kernel.gradient_slot())
         self.kernel.commit()
         if self.bias:
-            np.add.reduce(rows_dy, axis=0, out=self.offset.gradient_slot())
+            np.dot(self._ones(len(rows)), rows, out=self.offset.gradient_slot())
             self.offset.commit()
         if not self.needs_input_gradient:
             return None
-        dx = self.scratch("dx", self.x.shape)
-        return np.matmul(dy, self.kernel.value.T, out=dx)
+        dx = self.scratch("dx", (*dy.shape[:-1], x.shape[1]))
+        np.dot(rows, self.kernel.value.T, out=dx if dx.ndim == 2 else dx.reshape(x.shape))
+        return dx
+
+    def _ones(self, count: int) -> Array:
+        # A product with ones sums the rows faster than np.add.reduce.
+        if len(self.ones) < count:
+            self.ones = np.ones(count, self.dtype)
+        return self.ones[:count]
 
     def skip_input_gradient(self) -> bool:
         # The activation stands behind the kernel, so it always passes its gradient on.

@@ -10,7 +10,7 @@ from nntrain.core.layer import LAYERS, Context, Layer, LayerLike
 
 @LAYERS.register("sequential")
 class Sequential(Layer):
-    """Layers one after the other: y = f_n(... f_2(f_1(x))).
+    """Layers one after the other: y = f_n(... f_2(f_1(x))); without layers y = x.
 
     Args:
         layers: in the order of the forward pass.
@@ -21,8 +21,8 @@ class Sequential(Layer):
 
     is_container = True
 
-    def __init__(self, layers: Sequence[LayerLike]) -> None:
-        self.layers = [LAYERS.build(layer) for layer in layers]
+    def __init__(self, layers: list[LayerLike]) -> None:
+        self.layers: list[Layer] = [LAYERS.build(layer) for layer in layers]
 
     @property
     def children(self) -> Sequence[Layer]:

@@ -1,5 +1,5 @@
 """All losses; importing this package registers them."""
 
-from nntrain.losses import classification, regression
+from nntrain.losses import classification, counts, margin, regression
 
-__all__ = ["classification", "regression"]
+__all__ = ["classification", "counts", "margin", "regression"]

@@ -11,6 +11,9 @@ from nntrain.core.scratch import ScratchOwner
 from nntrain.core.task import Task, TaskKind
 from nntrain.registry import Registered, Registry
 
+BLOCK = 4096
+"""Rows whose losses are computed at a time where a whole data set's are asked for."""
+
 
 class Loss(ScratchOwner):
     """Base of all losses.
@@ -34,6 +37,7 @@ class Loss(ScratchOwner):
     allows_target_scaling: ClassVar[bool] = True
     takes_output_activation: ClassVar[bool] = False
     implied_activation: ClassVar[str | None] = None
+    task: Task
 
     def check(self, task: Task) -> str | None:
         """Return why the loss does not fit the task, as a whole sentence naming both facts, or None where it does."""
@@ -50,9 +54,15 @@ class Loss(ScratchOwner):
         return task.width
 
     def build(self, task: Task, dtype: Any = np.float32) -> None:
-        """Take the task before the first batch."""
+        """Take the task, and the dtype of the predictions, before the first batch."""
         self.task = task
-        self.dtype = np.dtype(dtype)
+        self.adopt(np.dtype(dtype))
+
+    def adopt(self, dtype: np.dtype[Any]) -> None:
+        """Compute in this dtype from now on."""
+        if dtype != self.dtype:
+            self.release()
+            self.dtype = dtype
 
     def rows(self, prediction: Array, target: Array) -> Array:
         """Return the loss of each row (B,) for logits (B, K) and a target as in :class:`~nntrain.core.task.Task`."""
@@ -61,6 +71,10 @@ class Loss(ScratchOwner):
     def gradient(self, prediction: Array, target: Array) -> Array:
         """Return d l_b / d prediction_b for each row: (B, K), unweighted and not divided by the batch."""
         raise TypeError(f"{type(self).__name__} does not implement gradient")
+
+    def rows_and_gradient(self, prediction: Array, target: Array) -> tuple[Array, Array]:
+        """Return :meth:`rows` and :meth:`gradient`, from one pass where the loss has one."""
+        return self.rows(prediction, target), self.gradient(prediction, target)
 
     def value_and_grad(
         self, prediction: Array, target: Array, weight: Array | None = None, rows: int | None = None
@@ -73,13 +87,15 @@ class Loss(ScratchOwner):
             weight: (B,) weights, or None for all ones.
             rows: what the gradient is divided by, where the batch is larger than this part of it; B by default.
         """
-        losses = self.rows(prediction, target)
-        dy = self.gradient(prediction, target)
-        scale = 1.0 / (len(prediction) if rows is None else rows)
+        losses, dy = self.rows_and_gradient(prediction, target)
+        scale = 1.0 / max(len(prediction) if rows is None else rows, 1)
         if weight is None:
-            return float(losses.sum(dtype=np.float64)), np.multiply(dy, dy.dtype.type(scale), out=dy)
-        np.multiply(dy, (weight * scale).astype(dy.dtype)[:, None], out=dy)
-        return float(np.dot(losses.astype(np.float64), weight.astype(np.float64))), dy
+            np.multiply(dy, scale, out=dy)
+            return float(np.add.reduce(losses, dtype=np.float64)), dy
+        weighted = np.multiply(losses, weight, out=self.scratch("weighted", losses.shape, np.float64))
+        factor = np.multiply(weight, scale, out=self.scratch("factor", losses.shape), casting="same_kind")
+        np.multiply(dy, factor[:, None], out=dy)
+        return float(np.add.reduce(weighted)), dy
 
     def link(self, prediction: Array) -> Array:
         """Return what a logit stands for: a new array (B, K).
@@ -91,6 +107,31 @@ class Loss(ScratchOwner):
         return prediction.copy()
 
 
+class FusedLoss(Loss):
+    """Base of the losses whose value and gradient share their intermediate results: one formula gives both."""
+
+    def compute(self, prediction: Array, target: Array) -> tuple[Array, Array]:
+        """Return losses (B,) and gradient (B, K), both in the loss's own scratch memory."""
+        raise TypeError(f"{type(self).__name__} does not implement compute")
+
+    def rows_and_gradient(self, prediction: Array, target: Array) -> tuple[Array, Array]:
+        if prediction.dtype != self.dtype:
+            self.adopt(prediction.dtype)
+        return self.compute(prediction, target)
+
+    def gradient(self, prediction: Array, target: Array) -> Array:
+        return self.rows_and_gradient(prediction, target)[1]
+
+    def rows(self, prediction: Array, target: Array) -> Array:
+        # In blocks, so that the scratch memory of a whole data set's evaluation stays small; a new array, so that it
+        # outlives the next batch.
+        losses = np.empty(len(prediction), prediction.dtype)
+        for start in range(0, len(prediction), BLOCK):
+            part = slice(start, start + BLOCK)
+            losses[part] = self.rows_and_gradient(prediction[part], target[part])[0]
+        return losses
+
+
 LOSSES: Registry[Loss] = Registry("loss", Loss, "nntrain.losses")
 
-LossLike: TypeAlias = Annotated["str | dict[str, Any] | Loss", Registered("loss")]
+LossLike: TypeAlias = Annotated[str | dict[str, Any] | Loss, Registered("loss")]

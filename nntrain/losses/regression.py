@@ -1,36 +1,172 @@
-"""Losses of numeric targets."""
+"""Losses of a difference between output and target, averaged over the D outputs of a row."""
 
 from __future__ import annotations
 
-from typing import ClassVar
+import math
+from typing import Annotated, ClassVar
 
 import numpy as np
+from annotated_types import Gt, Lt
 
 from nntrain.core.array import Array
-from nntrain.core.task import TaskKind
-from nntrain.losses.base import LOSSES, Loss
+from nntrain.core.task import Task, TaskKind
+from nntrain.losses.base import LOSSES
+from nntrain.losses.encoding import CodedLoss, outputs_of_classes
+
+ANY_TASK: frozenset[TaskKind] = frozenset({"regression", "classification", "multilabel"})
+
+
+class DifferenceLoss(CodedLoss):
+    """Base of the losses l_b = (1/D) sum_d f(y_bd - t_bd).
+
+    On classes (``task: classification``) t is the one-hot code, or 0 and 1 in one output where there are two classes;
+    an ``output_activation`` such as sigmoid may stand before the loss.
+    """
+
+    tasks: ClassVar[frozenset[TaskKind]] = ANY_TASK
+    takes_output_activation = True
+
+    def outputs(self, task: Task) -> int:
+        return outputs_of_classes(task)
+
+    def values_and_slopes(self, difference: Array) -> tuple[Array, Array]:
+        """Return f and f' of differences (B, D); the slopes may take the place of the differences."""
+        raise TypeError(f"{type(self).__name__} does not implement values_and_slopes")
+
+    def compute(self, prediction: Array, target: Array) -> tuple[Array, Array]:
+        difference = self.scratch("difference", prediction.shape)
+        if target.ndim == 1:
+            target = self.indicators(target, prediction.shape)
+        np.subtract(prediction, target, out=difference, casting="same_kind")
+        values, slopes = self.values_and_slopes(difference)
+        if prediction.shape[1] == 1:
+            return values[:, 0], slopes
+        losses = np.add.reduce(values, axis=1, out=self.scratch("losses", (len(values),)))
+        np.divide(losses, prediction.shape[1], out=losses)
+        return losses, np.divide(slopes, prediction.shape[1], out=slopes)
+
+    def link(self, prediction: Array) -> Array:
+        if self.task.is_classification and prediction.shape[1] == 1:
+            return np.concatenate((1 - prediction, prediction), axis=1)
+        return prediction.copy()
 
 
 @LOSSES.register("mse")
-class MeanSquaredError(Loss):
-    """Mean squared error: l_b = (1/D) sum_d (y_bd - t_bd)^2.
+class MeanSquaredError(DifferenceLoss):
+    """Mean squared error: l_b = (1/D) sum_d (y_bd - t_bd)^2, the mean over rows and outputs (PyTorch's).
 
     On classes (``task: classification``) the target is the one-hot code, or 0 and 1 where the network has one output.
 
-    >>> from nntrain.core.task import Task
     >>> loss = MeanSquaredError()
-    >>> loss.build(Task("regression", ("y",)))
+    >>> loss.build(Task("regression", ("y",)), np.float64)
     >>> loss.value_and_grad(np.array([[3.0]]), np.array([[1.0]]))
     (4.0, array([[4.]]))
     """
 
-    tasks: ClassVar[frozenset[TaskKind]] = frozenset({"regression", "classification", "multilabel"})
+    def values_and_slopes(self, difference: Array) -> tuple[Array, Array]:
+        values = np.multiply(difference, difference, out=self.scratch("values", difference.shape))
+        return values, np.multiply(difference, 2, out=difference)
+
+
+@LOSSES.register("mae")
+class MeanAbsoluteError(DifferenceLoss):
+    """Mean absolute error: l_b = (1/D) sum_d |y_bd - t_bd|, with slope 0 at 0; its best constant is the median.
+
+    >>> loss = MeanAbsoluteError()
+    >>> loss.build(Task("regression", ("y",)), np.float64)
+    >>> loss.value_and_grad(np.array([[3.0]]), np.array([[1.0]]))
+    (2.0, array([[1.]]))
+    """
+
+    def values_and_slopes(self, difference: Array) -> tuple[Array, Array]:
+        values = np.absolute(difference, out=self.scratch("values", difference.shape))
+        return values, np.sign(difference, out=difference)
+
+
+@LOSSES.register("huber")
+class Huber(DifferenceLoss):
+    """Huber's loss: with e = y - t, e^2 / 2 where |e| <= delta, else delta (|e| - delta / 2).
+
+    Squares small errors and takes large ones as they are, so outliers pull less (Huber 1964, section 4).
+
+    Args:
+        delta: the error, in units of the (scaled) target, from which on the loss grows linearly; above 0.
+
+    >>> loss = Huber(delta=1.0)
+    >>> loss.build(Task("regression", ("y",)), np.float64)
+    >>> loss.value_and_grad(np.array([[4.0]]), np.array([[1.0]]))
+    (2.5, array([[1.]]))
+    """
+
+    def __init__(self, delta: Annotated[float, Gt(0)] = 1.0) -> None:
+        self.delta = delta
+
+    def values_and_slopes(self, difference: Array) -> tuple[Array, Array]:
+        # With c = clip(e, -delta, delta) both branches are c (e - c / 2), and c is the slope.
+        slopes = np.minimum(difference, self.delta, out=self.scratch("slopes", difference.shape))
+        np.maximum(slopes, -self.delta, out=slopes)
+        values = np.multiply(slopes, -0.5, out=self.scratch("values", difference.shape))
+        np.add(values, difference, out=values)
+        return np.multiply(values, slopes, out=values), slopes
+
+
+@LOSSES.register("log_cosh")
+class LogCosh(DifferenceLoss):
+    """Log-cosh: log(cosh(y - t)), which is smooth, quadratic near 0 and linear far from it.
+
+    Computed as |e| + log(1 + exp(-2 |e|)) - log 2, which does not overflow, and for |e| < 1, where that would cancel,
+    as log(1 + 2 sinh(e / 2)^2).
+
+    >>> loss = LogCosh()
+    >>> loss.build(Task("regression", ("y",)), np.float64)
+    >>> loss.value_and_grad(np.array([[1e4]]), np.array([[0.0]]))
+    (9999.30685281944, array([[1.]]))
+    """
+
+    def values_and_slopes(self, difference: Array) -> tuple[Array, Array]:
+        shape = difference.shape
+        absolute = np.absolute(difference, out=self.scratch("absolute", shape))
+        near = np.minimum(absolute, 1, out=self.scratch("near", shape))
+        np.multiply(near, 0.5, out=near)
+        np.sinh(near, out=near)
+        np.multiply(near, near, out=near)
+        np.multiply(near, 2, out=near)
+        np.log1p(near, out=near)
+        values = np.multiply(absolute, -2, out=self.scratch("values", shape))
+        np.exp(values, out=values)
+        np.log1p(values, out=values)
+        np.add(values, absolute, out=values)
+        np.subtract(values, math.log(2), out=values)
+        np.copyto(values, near, where=np.less(absolute, 1, out=self.scratch("is_near", shape, np.bool_)))
+        return values, np.tanh(difference, out=difference)
+
+
+@LOSSES.register("quantile")
+class Quantile(DifferenceLoss):
+    """Pinball loss: with e = y - t, (1 - quantile) e where e > 0, else -quantile e; slope 0 at 0.
+
+    Its best constant is that quantile of the target (Koenker and Bassett 1978, equation 3.1).
+
+    Args:
+        quantile: which quantile is predicted, between 0 and 1; 0.5 is half the absolute error.
+
+    >>> loss = Quantile(quantile=0.9)
+    >>> loss.build(Task("regression", ("y",)), np.float64)
+    >>> loss.value_and_grad(np.array([[1.0]]), np.array([[3.0]]))
+    (1.8, array([[-0.9]]))
+    """
+
+    tasks: ClassVar[frozenset[TaskKind]] = frozenset({"regression"})
     takes_output_activation = True
 
-    def rows(self, prediction: Array, target: Array) -> Array:
-        losses: Array = np.square(prediction - target).mean(axis=1)
-        return losses
+    def __init__(self, quantile: Annotated[float, Gt(0), Lt(1)] = 0.5) -> None:
+        self.quantile = quantile
 
-    def gradient(self, prediction: Array, target: Array) -> Array:
-        dy: Array = 2.0 / prediction.shape[1] * (prediction - target)
-        return dy
+    def values_and_slopes(self, difference: Array) -> tuple[Array, Array]:
+        # The slope is sign(e) / 2 + (1/2 - quantile) |sign(e)|, and the value is slope times e.
+        slopes = np.sign(difference, out=self.scratch("slopes", difference.shape))
+        shift = np.absolute(slopes, out=self.scratch("values", difference.shape))
+        np.multiply(shift, 0.5 - self.quantile, out=shift)
+        np.multiply(slopes, 0.5, out=slopes)
+        np.add(slopes, shift, out=slopes)
+        return np.multiply(slopes, difference, out=shift), slopes

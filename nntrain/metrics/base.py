@@ -25,7 +25,8 @@ class Predictions:
 
     Attributes:
         task: what was predicted.
-        target: codes (N,) int64, values (N, D) in original units, or 0/1 labels (N, D).
+        target: codes (N,) int64, values (N, D) in original units, or 0/1 labels (N, D). The code -1 stands for a class
+            the model does not know: its rows count as errors.
         output: scores or probabilities (N, K) with one column a class, values (N, D) in original units, or
             probabilities (N, D) of the labels.
         weight: (N,) weights, or None for all ones.
@@ -45,11 +46,37 @@ class Predictions:
         return codes
 
     @cached_property
-    def confusion(self) -> Array:
-        """(K, K) sum of weights by true class (row) and predicted class (column)."""
+    def labels(self) -> Array:
+        """(N, D) whether each label is predicted: its probability is at least 0.5."""
+        return np.asarray(self.output >= 0.5)
+
+    @cached_property
+    def full_confusion(self) -> Array:
+        """(K + 1, K + 1) sum of weights by true class (row) and predicted class (column), unknown classes last."""
         classes = len(self.task.classes)
-        flat = np.bincount(self.target * classes + self.predicted, self.weight, minlength=classes * classes)
-        return flat.reshape(classes, classes).astype(np.float64)
+        truth = np.where(self.target < 0, classes, self.target)
+        size = classes + 1
+        return sums_by_group(truth * size + self.predicted, size * size, self.weight).reshape(size, size)
+
+    @cached_property
+    def confusion(self) -> Array:
+        """(K, K) sum of weights by true class (row) and predicted class (column), of the classes the model knows."""
+        return self.full_confusion[:-1, :-1]
+
+    @property
+    def positive(self) -> int:
+        """Code of the positive class of two: the task's own, or the second."""
+        return 1 if self.task.positive is None else self.task.positive
+
+    @cached_property
+    def faults(self) -> str | None:
+        """Why no metric has a value for these predictions, or None."""
+        if not len(self):
+            return "there are no rows"
+        if self.weight is not None and not self.weight.any():
+            return "the weights sum to 0"
+        unusable = int(np.count_nonzero(~np.isfinite(self.output).all(axis=1)))
+        return f"{unusable} of {len(self)} rows have an output that is not finite" if unusable else None
 
     def __len__(self) -> int:
         return len(self.output)
@@ -83,7 +110,7 @@ class Metric:
 
 METRICS: Registry[Metric] = Registry("metric", Metric, "nntrain.metrics")
 
-MetricLike: TypeAlias = Annotated["str | dict[str, Any] | Metric", Registered("metric")]
+MetricLike: TypeAlias = Annotated[str | dict[str, Any] | Metric, Registered("metric")]
 
 
 def evaluate(metrics: Mapping[str, Metric], predictions: Predictions) -> tuple[dict[str, float | None], dict[str, str]]:
@@ -92,24 +119,68 @@ def evaluate(metrics: Mapping[str, Metric], predictions: Predictions) -> tuple[d
     reasons: dict[str, str] = {}
     for name, metric in metrics.items():
         try:
-            values[name] = metric(predictions)
+            values[name] = _finite_value(metric, predictions)
         except Undefined as undefined:
             values[name], reasons[name] = None, str(undefined)
     return values, reasons
 
 
+def _finite_value(metric: Metric, predictions: Predictions) -> float:
+    if predictions.faults is not None:
+        raise Undefined(predictions.faults)
+    value = float(metric(predictions))
+    if not math.isfinite(value):
+        raise Undefined(f"it came out as {value}")
+    return value
+
+
+def exact_sum(values: Array) -> float:
+    """Return the sum of (N,) numbers, rounded once, so that their order does not matter.
+
+    >>> exact_sum(np.array([1e100, 1.0, -1e100]))
+    1.0
+
+    Raises:
+        Undefined: the sum is beyond the largest number.
+    """
+    try:
+        return math.fsum(np.ascontiguousarray(values, np.float64).data)
+    except (OverflowError, ValueError):
+        raise Undefined("the sum over the rows is not finite") from None
+
+
 def weighted_mean(values: Array, weight: Array | None) -> float:
-    """Return sum(w v) / sum(w), summed exactly, so that the order of the rows does not matter.
+    """Return sum(w v) / sum(w) of (N,) values, summed exactly, so that the order of the rows does not matter.
 
     Raises:
         Undefined: there are no rows, or their weights sum to 0.
     """
-
     if weight is None:
         if not len(values):
             raise Undefined("there are no rows")
-        return math.fsum(values.tolist()) / len(values)
-    total = math.fsum(weight.tolist())
+        if values.dtype == np.bool_:
+            return int(np.count_nonzero(values)) / len(values)
+        return exact_sum(values) / len(values)
+    total = exact_sum(weight)
     if total <= 0:
         raise Undefined("the weights sum to 0")
-    return math.fsum((values.astype(np.float64) * weight).tolist()) / total
+    return exact_sum(np.multiply(values, weight, dtype=np.float64)) / total
+
+
+def sums_by_group(groups: Array, count: int, weight: Array | None) -> Array:
+    """Return the sum of weights (count,) of each group number 0 to count - 1, the same bits for any order of the rows.
+
+    >>> sums_by_group(np.array([2, 0, 2]), 3, np.array([0.5, 1.0, 0.25])).tolist()
+    [1.0, 0.0, 0.75]
+    """
+    if weight is None:
+        return np.bincount(groups, minlength=count).astype(np.float64)
+    sums = np.zeros(count)
+    if not len(groups):
+        return sums
+    # Sorted by weight within a group, the terms are added in an order that their values alone decide.
+    order = np.lexsort((weight, groups))
+    ordered = groups[order]
+    starts = np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]])
+    sums[ordered[starts]] = np.add.reduceat(weight[order].astype(np.float64), starts)
+    return sums

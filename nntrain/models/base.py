@@ -30,4 +30,4 @@ class Architecture:
 
 ARCHITECTURES: Registry[Architecture] = Registry("architecture", Architecture, "nntrain.models")
 
-ArchitectureLike: TypeAlias = Annotated["str | dict[str, Any] | Architecture", Registered("architecture")]
+ArchitectureLike: TypeAlias = Annotated[str | dict[str, Any] | Architecture, Registered("architecture")]

@@ -4,13 +4,26 @@ from __future__ import annotations
 
 from typing import Annotated, Any, TypeAlias
 
-from annotated_types import Ge
+from annotated_types import Ge, Gt, Le
 
 from nntrain.registry import Registered, Registry
+
+LearningRate: TypeAlias = Annotated[float, Ge(0)]
+"""A learning rate of a schedule."""
+
+WarmupEpochs: TypeAlias = Annotated[float, Ge(0)]
+"""Length of the warm-up."""
+
+Factor: TypeAlias = Annotated[float, Gt(0), Le(1)]
+"""What a rate is multiplied by to make it smaller."""
 
 
 class Schedule:
     """Base of all schedules: learning rate as a function of the number of updates made.
+
+    Nothing is remembered from step to step, so a run goes on at any step with the rate it would have had. Schedules
+    that end with the run depend on its planned ``epochs``: where a finished or interrupted run is resumed with more
+    epochs, the rest of it follows the schedule of the longer run.
 
     Args:
         initial: learning rate at the start, after the warm-up.
@@ -24,7 +37,7 @@ class Schedule:
     steps_per_epoch: int = 1
     epochs: int = 1
 
-    def __init__(self, initial: Annotated[float, Ge(0)], warmup_epochs: Annotated[float, Ge(0)] = 0.0) -> None:
+    def __init__(self, initial: LearningRate, warmup_epochs: WarmupEpochs = 0.0) -> None:
         self.initial = initial
         self.warmup_epochs = warmup_epochs
 
@@ -38,16 +51,17 @@ class Schedule:
 
     def __call__(self, step: int) -> float:
         """Return the learning rate of the update after ``step`` updates (0 for the first)."""
-        warmup_steps = self.warmup_epochs * self.steps_per_epoch
+        # Whole steps, so that an epoch after the warm-up begins exactly at a whole number.
+        warmup_steps = round(self.warmup_epochs * self.steps_per_epoch)
         if step < warmup_steps:
-            return self.initial * (step + 1) / (warmup_steps + 1)
-        epoch = (step - warmup_steps) / self.steps_per_epoch
-        return self.rate(epoch, max(self.epochs - self.warmup_epochs, 1.0 / self.steps_per_epoch))
+            return self.initial * ((step + 1) / (warmup_steps + 1))
+        total_steps = max(self.epochs * self.steps_per_epoch - warmup_steps, 1)
+        return self.rate((step - warmup_steps) / self.steps_per_epoch, total_steps / self.steps_per_epoch)
 
 
 SCHEDULES: Registry[Schedule] = Registry("schedule", Schedule, "nntrain.optim")
 
-ScheduleLike: TypeAlias = Annotated["str | dict[str, Any] | Schedule", Registered("schedule")]
+ScheduleLike: TypeAlias = Annotated[str | dict[str, Any] | Schedule, Registered("schedule")]
 
 
 @SCHEDULES.register("constant")
@@ -60,6 +74,8 @@ class Constant(Schedule):
 
     >>> Constant(0.1)(1000)
     0.1
+    >>> [Constant(0.4, warmup_epochs=3)(step) for step in range(5)]
+    [0.1, 0.2, 0.30000000000000004, 0.4, 0.4]
     """
 
     def rate(self, epoch: float, total: float) -> float:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated
 
 import numpy as np
-from annotated_types import Ge, Lt
 
 from nntrain.core.array import Array
-from nntrain.optim.base import OPTIMIZERS, Optimizer, Rate
+from nntrain.errors import ConfigError
+from nntrain.optim.base import OPTIMIZERS, Decay, Optimizer, Rate, Share, decay_add
 
 
 @OPTIMIZERS.register("nesterov", momentum=0.9, nesterov=True)
@@ -19,13 +18,17 @@ class SGD(Optimizer):
     """Gradient descent: w <- w - learning_rate g; with momentum v <- momentum v + g, w <- w - learning_rate v.
 
     Whether this is batch, mini-batch or stochastic gradient descent is the ``batch_size``: ``full``, n or 1.
-    Nesterov's variant steps along g + momentum v (Sutskever et al. 2013, in PyTorch's form).
+    Nesterov's variant steps along g + momentum v (Sutskever et al. 2013, "On the importance of initialization and
+    momentum in deep learning", in PyTorch's form, where the learning rate is not part of v). There is no dampening.
 
     Args:
         learning_rate: step size, or a schedule.
         momentum: share of the last direction that is kept, at least 0 and below 1.
-        nesterov: whether the gradient is looked up ahead.
+        nesterov: whether the gradient is looked up ahead; needs a momentum.
         weight_decay: coefficient of the L2 penalty in the gradient.
+
+    Raises:
+        ConfigError: ``nesterov`` without a momentum.
 
     >>> w, g = np.array([1.0]), np.array([2.0])
     >>> rule = SGD(learning_rate=0.1)
@@ -35,23 +38,29 @@ class SGD(Optimizer):
     [0.8]
     """
 
-    slots = ("velocity",)
-
     def __init__(
         self,
         learning_rate: Rate = 0.01,
-        momentum: Annotated[float, Ge(0), Lt(1)] = 0.0,
+        momentum: Share = 0.0,
         nesterov: bool = False,
-        weight_decay: Annotated[float, Ge(0)] = 0.0,
+        weight_decay: Decay = 0.0,
     ) -> None:
+        if nesterov and not momentum:
+            raise ConfigError(
+                "optimizer.nesterov: expected a momentum above 0 beside it, got 0",
+                help="set optimizer.momentum, to 0.9 for instance, or remove nesterov",
+            )
         super().__init__(learning_rate, weight_decay)
         self.momentum = momentum
         self.nesterov = nesterov
+        self.slots = ("velocity",) if momentum else ()
 
     def direction(self, grad: Array, state: Mapping[str, Array], t: int, out: Array) -> None:
+        if not self.momentum:
+            np.copyto(out, grad)
+            return
         velocity = state["velocity"]
-        np.multiply(velocity, self.momentum, out=velocity)
-        np.add(velocity, grad, out=velocity)
+        decay_add(velocity, self.momentum, grad)
         if self.nesterov:
             np.multiply(velocity, self.momentum, out=out)
             np.add(out, grad, out=out)

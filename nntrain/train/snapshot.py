@@ -37,7 +37,7 @@ def take(trainer: Trainer) -> Snapshot:
         _, done = trainer.loader.bounds(min(state.update * trainer.accumulate, trainer.loader.batch_count) - 1)
         arrays["epoch.outputs"] = trainer.outputs[:done]
     plain = state.as_json()
-    if state.status == "interrupted":
+    if state.status in ("interrupted", "diverged"):
         # An interruption leaves no trace: the run that goes on shall equal the one that was never interrupted.
         plain |= {"status": "running", "stop_reason": None}
     return Snapshot(arrays, {"train": plain, "callbacks": [callback.state() for callback in trainer.callbacks]})

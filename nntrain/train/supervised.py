@@ -13,6 +13,7 @@ from nntrain.optim.base import Optimizer
 from nntrain.optim.clipping import Clipping
 from nntrain.optim.regularization import Regularization
 from nntrain.train.diagnosis import find_nonfinite
+from nntrain.train.gradient_watch import GradientWatch
 from nntrain.train.replicas import Replicas
 
 
@@ -48,7 +49,13 @@ class Supervised:
         self.regularization = regularization
 
     def update(
-        self, batches: Iterable[Batch], rows: int, step: int, learning_rate: float, outputs: Array | None
+        self,
+        batches: Iterable[Batch],
+        rows: int,
+        step: int,
+        learning_rate: float,
+        outputs: Array | None = None,
+        watch: GradientWatch | None = None,
     ) -> Update:
         """Make update number ``step`` (from 1): the mean over the ``rows`` of all its batches.
 
@@ -58,6 +65,7 @@ class Supervised:
             step: number of the update, from 1.
             learning_rate: of this update.
             outputs: (rows, K) receives the network's outputs, or None.
+            watch: looks at the gradients before they are used up, or None.
 
         Raises:
             NumericError: the loss or a gradient is not finite; no weight has been touched.
@@ -76,6 +84,8 @@ class Supervised:
         norm = self.clipping.apply(grad)
         if not math.isfinite(norm):
             raise self._nonfinite(batch, step)
+        if watch is not None:
+            watch.before()
         self.optimizer.update(self.network.store.value, grad, step, learning_rate)
         return Update(loss, norm)
 

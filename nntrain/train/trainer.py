@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
+import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -14,6 +16,7 @@ from nntrain.data.loader import Batch, Loader
 from nntrain.errors import NumericError
 from nntrain.train.callbacks.base import Callback, EpochRow
 from nntrain.train.evaluation import Evaluator
+from nntrain.train.gradient_watch import GradientWatch
 from nntrain.train.monitor import Mode, is_better
 from nntrain.train.snapshot import Snapshot, restore, take
 from nntrain.train.state import EpochSums, TrainState
@@ -26,12 +29,18 @@ class Recorder(Protocol):
     def epoch(self, metrics: EpochRow, timing: EpochRow) -> None:
         """Take the rows of a completed epoch."""
 
+    def gradients(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Take the gradient rows of a completed epoch, one a layer."""
+
 
 class CheckpointStore(Protocol):
     """What keeps checkpoints."""
 
     def save(self, snapshot: Snapshot) -> None:
         """Write a snapshot, and with it all rows recorded so far."""
+
+    def save_best(self, snapshot: Snapshot) -> None:
+        """Write only the best weights of a snapshot, and all rows recorded so far."""
 
 
 class Observer(Protocol):
@@ -91,6 +100,8 @@ class Trainer:
         if evaluator.metrics:
             self.outputs = np.zeros((len(loader.dataset), *step.network.out_shape), step.network.dtype)
         self.best: dict[str, Array] = {}
+        self.watch = GradientWatch(step.network.store)
+        self._gradients: list[dict[str, Any]] = []
 
     def fit(self) -> TrainState:
         """Train to the end, save, and return the state.
@@ -103,17 +114,37 @@ class Trainer:
         self._saved_at, self._train_seconds = time.perf_counter(), 0.0
         # Overflow shows as a loss or gradient that is not finite, which the step looks for at every update.
         with np.errstate(all="ignore"):
-            while state.status == "running":
-                if state.epoch >= self.epochs:
-                    state.stop("finished", f"all {self.epochs} epochs are done")
-                elif self._train_epoch():
-                    self._end_epoch()
+            try:
+                self._run()
+            except NumericError:
+                self._save_what_is_good()
+                raise
         self.store.save(take(self))
         return state
+
+    def _run(self) -> None:
+        state = self.state
+        while state.status == "running":
+            if state.epoch >= self.epochs:
+                state.stop("finished", f"all {self.epochs} epochs are done")
+            elif self._train_epoch():
+                self._end_epoch()
+
+    def _save_what_is_good(self) -> None:
+        """Save the state before the update that failed; only the best weights where it is spoilt itself."""
+        store = self.step.network.store
+        if np.isfinite(store.value).all() and np.isfinite(store.buffer).all():
+            self.store.save(take(self))
+        else:
+            self.store.save_best(take(self))
 
     def load(self, snapshot: Snapshot) -> None:
         """Go on from a snapshot."""
         restore(self, snapshot)
+
+    def close(self) -> None:
+        """End the worker threads."""
+        self.step.replicas.close()
 
     def _train_epoch(self) -> bool:
         """Make the epoch's updates that are still to make; return whether the epoch is complete."""
@@ -143,12 +174,15 @@ class Trainer:
         start, end = self.loader.bounds(first)[0], self.loader.bounds(last - 1)[1]
         learning_rate = self.step.optimizer.schedule(state.step) * state.rate_factor
         outputs = None if self.outputs is None else self.outputs[start:end]
+        watch = self.watch if state.update + 1 == self.updates_per_epoch else None
         try:
             update = self.step.update(
-                self._batches(first, last), end - start, state.step + 1, learning_rate, outputs
+                self._batches(first, last), end - start, state.step + 1, learning_rate, outputs, watch
             )
         except NumericError as error:
-            raise self._located(error, start, end) from None
+            raise self._located(error, start, end, learning_rate) from None
+        if watch is not None:
+            self._gradients = watch.after()
         state.sums.loss += update.loss
         state.sums.weight += self.loader.weight_between(start, end)
         state.sums.gradient_norm += update.gradient_norm
@@ -173,6 +207,7 @@ class Trainer:
         for callback in self.callbacks:
             callback.epoch_end(row, state)
         self.recorder.epoch(row, self._timing(time.perf_counter() - started))
+        self.recorder.gradients([{"epoch": state.epoch, **layer} for layer in self._gradients])
         self.observer.epoch_ended(row)
         self._train_seconds = 0.0
         state.update, state.sums = 0, EpochSums()
@@ -191,12 +226,19 @@ class Trainer:
         if self.validation is not None:
             outputs = self.evaluator.outputs(self.validation.x)
             judged = self.evaluator.judge(outputs, self.validation.target, self.validation.weight)
-            row["val_loss"] = judged.loss
+            row["val_loss"] = self._checked(judged.loss)
         row |= {f"train_{name}": value for name, value in train_metrics.items()}
         if self.validation is not None:
             row |= {f"val_{name}": value for name, value in judged.metrics.items()}
         row["gradient_norm"] = sums.gradient_norm / max(1, sums.updates)
-        return row
+        return {name: value if _is_number(value) else None for name, value in row.items()}
+
+    def _checked(self, val_loss: float | None) -> float | None:
+        """Return the validation loss; one that is not finite ends the run, and its epoch is never the best."""
+        if val_loss is None or math.isfinite(val_loss):
+            return val_loss
+        self.state.stop("diverged", f"the validation loss became {val_loss} at epoch {self.state.epoch}")
+        raise NumericError(str(self.state.stop_reason), help=_REMEDY)
 
     def _timing(self, eval_seconds: float) -> dict[str, Any]:
         return {
@@ -211,17 +253,19 @@ class Trainer:
         self.store.save(take(self))
         self._saved_at = time.perf_counter()
 
-    def _located(self, error: NumericError, start: int, end: int) -> NumericError:
-        """Return the error with epoch, batch and the CSV rows of the batch, after saving the last good state."""
+    def _located(self, error: NumericError, start: int, end: int, learning_rate: float) -> NumericError:
+        """Return the error with epoch, batch, learning rate and the lines of the batch."""
         state = self.state
-        what = error.problems[0].message
-        lines = self.loader.source_lines(start, end)
-        self.state.stop("diverged", f"{what} at epoch {state.epoch + 1}, batch {state.update + 1}")
-        return NumericError(
-            f"{self.state.stop_reason}, learning rate {state.learning_rate:.3g}",
-            help="lower optimizer.learning_rate, clip gradients (gradient_clipping: {norm: 1.0}), or scale the data",
-            notes=[f"the batch holds the lines {lines}"],
-        )
+        state.stop("diverged", f"{error.problems[0].message} at epoch {state.epoch + 1}, batch {state.update + 1}")
+        notes = [f"the learning rate was {learning_rate:.3g}", f"the batch: {self.loader.describe_rows(start, end)}"]
+        return NumericError(str(state.stop_reason), help=_REMEDY, notes=notes)
+
+
+_REMEDY = "lower optimizer.learning_rate, clip gradients (gradient_clipping: {norm: 1.0}), or scale the data"
+
+
+def _is_number(value: float | None) -> bool:
+    return value is not None and math.isfinite(value)
 
 
 def peak_memory_bytes() -> int | None:
@@ -230,4 +274,5 @@ def peak_memory_bytes() -> int | None:
         import resource
     except ImportError:
         return None
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    # Linux counts in kilobytes, macOS in bytes.
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)

@@ -36,4 +36,4 @@ class Callback:
 
 CALLBACKS: Registry[Callback] = Registry("callback", Callback, "nntrain.train.callbacks")
 
-CallbackLike: TypeAlias = Annotated["str | dict[str, Any] | Callback", Registered("callback")]
+CallbackLike: TypeAlias = Annotated[str | dict[str, Any] | Callback, Registered("callback")]

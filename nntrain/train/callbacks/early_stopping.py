@@ -15,7 +15,7 @@ from nntrain.train.state import TrainState
 class Patience(Callback):
     """Counts the epochs since a monitored value last improved."""
 
-    def __init__(self, monitor: str, patience: int, min_delta: float, mode: Mode) -> None:
+    def __init__(self, monitor: str | None, patience: int, min_delta: float, mode: Mode) -> None:
         self.monitor = monitor
         self.patience = patience
         self.min_delta = min_delta
@@ -28,8 +28,9 @@ class Patience(Callback):
 
     def runs_out(self, row: EpochRow) -> bool:
         """Take a row; return whether ``patience`` epochs have passed without an improvement."""
-        if is_better(row.get(self.monitor), self.best, self.mode, self.min_delta):
-            self.best, self.waited = row[self.monitor], 0
+        value = row.get(self.monitor or "val_loss")
+        if is_better(value, self.best, self.mode, self.min_delta):
+            self.best, self.waited = value, 0
             return False
         self.waited += 1
         return self.waited >= self.patience
@@ -48,12 +49,12 @@ class EarlyStopping(Patience):
     The best epoch's weights are in ``checkpoints/best.safetensors`` whether or not a run stops early.
 
     Args:
-        monitor: column of ``metrics.jsonl``, such as ``val_loss``.
+        monitor: column of ``metrics.jsonl``; ``val_loss`` where left out, ``train_loss`` where nothing is validated.
         patience: epochs without improvement that end the run.
         min_delta: an improvement is a change by more than this.
         mode: ``min`` or ``max``; ``auto`` is the direction of the loss or metric.
 
-    >>> stopping = EarlyStopping(patience=2, mode="min")
+    >>> stopping = EarlyStopping("val_loss", patience=2, mode="min")
     >>> state = TrainState()
     >>> for loss in (1.0, 0.5, 0.6, 0.7):
     ...     stopping.epoch_end({"val_loss": loss}, state)
@@ -63,7 +64,7 @@ class EarlyStopping(Patience):
 
     def __init__(
         self,
-        monitor: str = "val_loss",
+        monitor: str | None = None,
         patience: Annotated[int, Ge(1)] = 10,
         min_delta: Annotated[float, Ge(0)] = 0.0,
         mode: Mode = "auto",

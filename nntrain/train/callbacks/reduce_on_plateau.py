@@ -19,14 +19,14 @@ class ReduceOnPlateau(Patience):
     The factor applies on top of the optimizer's own schedule; the rate never falls below ``minimum``.
 
     Args:
-        monitor: column of ``metrics.jsonl``, such as ``val_loss``.
+        monitor: column of ``metrics.jsonl``; ``val_loss`` where left out, ``train_loss`` where nothing is validated.
         factor: what the rate is multiplied by.
         patience: epochs without improvement before that happens.
         min_delta: an improvement is a change by more than this.
         minimum: the learning rate is not reduced below this.
         mode: ``min`` or ``max``; ``auto`` is the direction of the loss or metric.
 
-    >>> plateau = ReduceOnPlateau(factor=0.1, patience=1, mode="min")
+    >>> plateau = ReduceOnPlateau("val_loss", factor=0.1, patience=1, mode="min")
     >>> state = TrainState(learning_rate=0.5)
     >>> for loss in (1.0, 1.0):
     ...     plateau.epoch_end({"val_loss": loss}, state)
@@ -36,7 +36,7 @@ class ReduceOnPlateau(Patience):
 
     def __init__(
         self,
-        monitor: str = "val_loss",
+        monitor: str | None = None,
         factor: Annotated[float, Gt(0), Lt(1)] = 0.1,
         patience: Annotated[int, Ge(1)] = 10,
         min_delta: Annotated[float, Ge(0)] = 0.0,

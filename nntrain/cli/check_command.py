@@ -1,0 +1,50 @@
+"""``nntrain check``: validate a config and its data without training."""
+
+from __future__ import annotations
+
+import click
+
+from nntrain.cli.options import examples, json_option, output_of, set_option
+
+
+@click.command("check", epilog=examples("nntrain check configs/iris_mlp.yaml", "nntrain check iris.yaml --json"))
+@click.argument("config")
+@set_option
+@json_option
+@click.pass_context
+def command(ctx: click.Context, config: str, overrides: tuple[str, ...]) -> None:
+    """Validate CONFIG and its data without training: shapes, parameters, FLOPs, memory, what the data hold."""
+    from nntrain import blas
+
+    blas.use_one_thread()
+    from nntrain.cli.tables import layer_table
+    from nntrain.config import load_config
+    from nntrain.experiment import assemble
+
+    output = output_of(ctx)
+    experiment = assemble(load_config(config, overrides))
+    prepared, network = experiment.prepared, experiment.network
+    memory = experiment.memory_bytes()
+    lines = [
+        *prepared.summary.lines(),
+        *(f"notice: {notice}" for notice in prepared.notices),
+        "",
+        layer_table(network),
+        f"training memory: about {memory / 1e6:,.1f} MB",
+        *(f"notice: {notice}" for notice in blas.notices()),
+        f"{config}: ok",
+    ]
+    layers = [
+        {"name": row.name, "kind": row.kind, "output": list(row.out_shape), "parameters": row.parameters}
+        | {"flops": row.flops}
+        for row in network.table()
+    ]
+    document = {
+        "config": experiment.config.resolved(),
+        "data": prepared.summary.as_json(),
+        "notices": prepared.notices,
+        "layers": layers,
+        "parameters": network.store.size,
+        "memory_bytes": memory,
+    }
+    output.result("\n".join(lines), document)

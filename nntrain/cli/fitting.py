@@ -1,0 +1,117 @@
+"""What ``nntrain fit`` does between reading its options and returning its exit code."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from nntrain.cli.output import Output
+from nntrain.cli.progress import Progress
+from nntrain.cli.signals import INTERRUPTION
+from nntrain.cli.tables import fit_summary, layer_table
+from nntrain.config import load_config
+from nntrain.errors import ConfigError
+from nntrain.experiment import Experiment, assemble
+from nntrain.fitting import Outcome, config_text, train
+from nntrain.runs.run import Run
+from nntrain.train.trainer import Trainer
+
+
+def fit(output: Output, config: str | None, **options: Any) -> int:
+    """Train as the options say; return the exit code."""
+    output.quiet = options["quiet"]
+    if options["resume"] is not None:
+        from nntrain.cli.resuming import resume_run
+
+        return resume_run(output, config, **options)
+    if config is None:
+        raise ConfigError("fit needs a CONFIG, or --resume RUN", help="nntrain fit config.yaml")
+    loaded = load_config(config, _overrides(options))
+    if options["seeds"] or loaded.data.folds:
+        from nntrain.cli.repeating import fit_many
+
+        return fit_many(output, loaded, options)
+    experiment = assemble(loaded)
+    tell_plan(output, experiment)
+    if options["dry_run"]:
+        output.result("dry run: everything is ready, nothing was trained", {"dry_run": True})
+        return 0
+    run = new_run(experiment, options["runs_dir"], options["run_dir"])
+    with run:
+        return conclude(output, train_watched(output, experiment, run))
+
+
+def _overrides(options: dict[str, Any]) -> list[str]:
+    """Return ``--set`` and the options that stand for a key of the config."""
+    overrides = list(options["overrides"])
+    if options["threads"] is not None:
+        overrides.append(f"threads={options['threads']}")
+    return overrides
+
+
+def tell_plan(output: Output, experiment: Experiment) -> None:
+    """Tell what will be trained on what: defaults taken, data found, the network."""
+    config, prepared = experiment.config, experiment.prepared
+    if config.defaulted:
+        output.notice(f"defaults: {', '.join(config.defaulted)}")
+    for line in prepared.summary.lines():
+        output.notice(line)
+    for notice in prepared.notices:
+        output.notice(f"notice: {notice}")
+    output.notice(layer_table(experiment.network))
+
+
+def new_run(experiment: Experiment, runs_dir: str, run_dir: str | None, name: str | None = None) -> Run:
+    """Make the run directory of an experiment."""
+    from nntrain import blas
+
+    config = experiment.config
+    info = {
+        "seed": config.seed,
+        "task": experiment.task.kind,
+        "parameters": experiment.network.store.size,
+        "epochs": config.epochs,
+        "data": experiment.prepared.sources,
+        "rows": experiment.prepared.row_counts(),
+        "blas": blas.describe(),
+        "threads": config.threads,
+    }
+    text = config_text(config, experiment)
+    return Run.create(name or config.name, runs_dir, run_dir, text, config.source, info)
+
+
+def train_watched(output: Output, experiment: Experiment, run: Run) -> Outcome:
+    """Train in a run directory, with progress, so that a signal ends it cleanly."""
+    output.notice(f"run: {run.path}")
+    progress: list[Progress] = []
+
+    def observer(trainer: Trainer) -> Progress:
+        progress.append(Progress(output, trainer.epochs, trainer.updates_per_epoch, trainer.state.step))
+        return progress[0]
+
+    with INTERRUPTION.deferred():
+        try:
+            return train(experiment, run, observer, INTERRUPTION.reason)
+        finally:
+            for bar in progress:
+                bar.close()
+
+
+def conclude(output: Output, outcome: Outcome) -> int:
+    """Tell how a training ended; return the exit code."""
+    document = {
+        "run": str(outcome.run.path),
+        "status": outcome.state.status,
+        "stop_reason": outcome.state.stop_reason,
+        "epoch": outcome.state.epoch,
+        "best_epoch": outcome.state.best.epoch,
+        "metrics": outcome.best,
+        "test": outcome.test,
+    }
+    if outcome.error is not None:
+        output.keep(document)
+        raise outcome.error
+    output.result(fit_summary(outcome), document)
+    if outcome.state.status == "interrupted":
+        output.notice(f"interrupted and saved; go on with: nntrain fit --resume {outcome.run.path}")
+        return 128 + (INTERRUPTION.number or 2)
+    return 0

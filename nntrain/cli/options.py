@@ -1,0 +1,52 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+from nntrain.cli.output import Output
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def json_option(command: F) -> F:
+    """Add ``--json``."""
+    return click.option("--json", "as_json", is_flag=True, expose_value=False, help="Print one JSON document.")(command)
+
+
+def runs_dir_option(command: F) -> F:
+    """Add ``--runs-dir``."""
+    option = click.option(
+        "--runs-dir", default="runs", show_default=True, metavar="DIR", help="Folder that holds the runs."
+    )
+    return option(command)
+
+
+def set_option(command: F) -> F:
+    """Add ``-s/--set``."""
+    option = click.option(
+        "-s", "--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Set a key of the config; repeatable."
+    )
+    return option(command)
+
+
+def checkpoint_option(command: F) -> F:
+    """Add ``--checkpoint``."""
+    option = click.option(
+        "--checkpoint", type=click.Choice(["best", "last"]), default="best", show_default=True, help="Which weights."
+    )
+    return option(command)
+
+
+def output_of(ctx: click.Context) -> Output:
+    """Return where the command prints."""
+    output: Output = ctx.obj["output"]
+    return output
+
+
+def examples(*lines: str) -> str:
+    """Return the examples that end a command's ``--help``."""
+    return "\b\nExamples:\n" + "\n".join(f"  {line}" for line in lines)

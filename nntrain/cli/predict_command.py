@@ -1,0 +1,38 @@
+"""``nntrain predict``: predictions for a CSV."""
+
+from __future__ import annotations
+
+import click
+
+from nntrain.cli.options import checkpoint_option, examples, json_option, output_of, runs_dir_option
+
+
+@click.command("predict", epilog=examples("nntrain predict latest new_rows.csv -o predictions.csv"))
+@click.argument("run")
+@click.argument("csv")
+@runs_dir_option
+@checkpoint_option
+@click.option("-o", "--output", "file", metavar="FILE", help="Write here instead of to stdout.")
+@json_option
+@click.pass_context
+def command(ctx: click.Context, run: str, csv: str, runs_dir: str, checkpoint: str, file: str | None) -> None:
+    """Write RUN's predictions for the rows of CSV, as CSV; the target column may be absent."""
+    from nntrain import blas
+
+    blas.use_one_thread()
+    from nntrain.evaluating import predict_csv
+    from nntrain.runs.catalog import resolve
+    from nntrain.runs.files import csv_text, replace_file
+
+    output = output_of(ctx)
+    columns, notices = predict_csv(resolve(run, runs_dir), csv, checkpoint)  # type: ignore[arg-type]
+    for notice in notices:
+        output.notice(f"notice: {notice}")
+    rows = len(columns["row"])
+    text = csv_text(columns)
+    if file is None:
+        output.raw(text, {"rows": rows, "predictions": columns})
+        return
+    replace_file(file, text.encode())
+    output.notice(f"{rows} predictions written to {file}")
+    output.result("", {"rows": rows, "written": file})

@@ -1,0 +1,28 @@
+"""``nntrain runs``: the runs of a folder."""
+
+from __future__ import annotations
+
+import click
+
+from nntrain.cli.options import examples, json_option, output_of, runs_dir_option
+
+
+@click.command("runs", epilog=examples("nntrain runs", "nntrain runs --runs-dir experiments --json"))
+@runs_dir_option
+@json_option
+@click.pass_context
+def command(ctx: click.Context, runs_dir: str) -> None:
+    """List the runs of a folder, the oldest first."""
+    from nntrain.cli.tables import table
+    from nntrain.runs.catalog import list_runs
+
+    output = output_of(ctx)
+    rows, notices = list_runs(runs_dir)
+    for notice in notices:
+        output.notice(f"notice: {notice}")
+    shown = [[str("-" if row[column] is None else row[column]) for column in _COLUMNS] for row in rows]
+    text = table(_COLUMNS, shown, numeric=[2, 3]) if rows else f"no runs in {runs_dir}"
+    output.result(text, {"runs": rows})
+
+
+_COLUMNS = ["name", "status", "epoch", "best_epoch", "monitor", "created"]

@@ -1,0 +1,59 @@
+"""``nntrain show``: a run's summary."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from nntrain.cli.options import examples, json_option, output_of, runs_dir_option
+
+
+@click.command("show", epilog=examples("nntrain show latest", "nntrain show iris-20260101-120000-ab12 --json"))
+@click.argument("run")
+@runs_dir_option
+@json_option
+@click.pass_context
+def command(ctx: click.Context, run: str, runs_dir: str) -> None:
+    """Show RUN: how it ended, its best epoch, its layers, and how its metrics went."""
+    from nntrain import blas
+
+    blas.use_one_thread()
+    from nntrain.runs.catalog import resolve
+
+    opened = resolve(run, runs_dir)
+    rows = opened.read_metrics()
+    lines = [*_facts(opened.info), *_curves(rows), *_layers(opened)]
+    output_of(ctx).result("\n".join(lines), {"run": opened.info, "metrics": rows})
+
+
+def _facts(info: dict[str, Any]) -> list[str]:
+    from nntrain.cli.tables import metric_lines, table
+
+    keys = ["id", "status", "stop_reason", "created", "epoch", "best_epoch", "seed", "task", "parameters"]
+    lines = [table(["run", ""], [[key, str(info[key])] for key in keys if info.get(key) is not None])]
+    for title, values in (("best epoch", info.get("metrics", {}).get("best")), ("test", info.get("test"))):
+        if values:
+            lines += ["", f"{title}:", metric_lines(values)]
+    return lines
+
+
+def _curves(rows: list[dict[str, Any]]) -> list[str]:
+    from nntrain.cli.sparkline import sparkline
+
+    if len(rows) < 2:
+        return []
+    names = [name for name in rows[0] if name not in ("epoch", "step")]
+    width = max(map(len, names))
+    return ["", "curves:", *(f"  {name:<{width}}  {sparkline([row.get(name) for row in rows])}" for name in names)]
+
+
+def _layers(run: Any) -> list[str]:
+    from nntrain.cli.tables import layer_table
+    from nntrain.errors import RunError
+    from nntrain.evaluating import load_trained
+
+    try:
+        return ["", layer_table(load_trained(run, "last").network)]
+    except RunError as error:
+        return ["", f"no layers to show: {error.problems[0].message}"]

@@ -1,0 +1,164 @@
+"""The ``data`` section of the config."""
+
+from __future__ import annotations
+
+import codecs
+from typing import Annotated, Any, Literal
+
+from annotated_types import Ge, Lt, MinLen
+from pydantic import Field, field_validator, model_validator
+
+from nntrain.config.annotations import Choice, Says
+from nntrain.config.section import ONE_OR_MORE, Column, Columns, Section, check_failed
+from nntrain.errors import quote
+
+Scale = Literal["standard", "minmax", "robust", "quantile", "none"]
+Missing = Literal["auto", "error", "drop", "mean", "median", "most_frequent", "constant"]
+SPLITS = ("auto", "random", "stratified", "tail")
+Categorical = Literal["onehot", "embedding", "ordinal"]
+
+_Share = Annotated[float, Ge(0), Lt(1)]
+_File = Annotated[str, MinLen(1)]
+
+class ColumnSection(Section):
+    """How one column is treated, where that differs from the rest of the table."""
+
+    type: Literal["numeric", "categorical", "boolean", "datetime", "text"] | None = Field(
+        None, description="what the cells are; found from the cells where left out"
+    )
+    scale: Scale | None = Field(None, description="overrides data.scale")
+    missing: Missing | None = Field(None, description="overrides data.missing")
+    categorical: Categorical | None = Field(None, description="overrides data.categorical")
+
+
+class ImageSection(Section):
+    """An example is an image: the feature columns are pixels in row-major order, channels last."""
+
+    height: Annotated[int, Ge(1)] = Field(description="pixels")
+    width: Annotated[int, Ge(1)] = Field(description="pixels")
+    channels: Annotated[int, Ge(1)] = Field(1, description="values a pixel: 1 for grey, 3 for colour")
+
+
+class SequenceSection(Section):
+    """An example is a sequence: the rows of one id, or the steps that a row holds side by side."""
+
+    group: Column | None = Field(None, description="column of ids; the rows of one id are one sequence")
+    order: Column | None = Field(None, description="column that orders the rows of a sequence")
+    target_per: Literal["sequence", "row"] = Field("sequence", description="what has a label")
+    steps: Annotated[int, Ge(1)] | None = Field(None, description="steps that a row holds side by side")
+    channels: Annotated[int, Ge(1)] | None = Field(None, description="values a step, with steps")
+    length: Column | None = Field(None, description="column with the true number of steps, with steps")
+
+    @model_validator(mode="after")
+    def _one_form(self) -> SequenceSection:
+        if (self.group is None) == (self.steps is None):
+            found = "neither" if self.group is None else "both"
+            raise check_failed((), f"expected either 'group' or 'steps', got {found}")
+        by_group = self.group is not None
+        for key in ("channels", "length") if by_group else ("order",):
+            if getattr(self, key) is not None:
+                raise check_failed((key,), f"goes with '{'steps' if by_group else 'group'}', which is not given")
+        return self
+
+
+class SeriesSection(Section):
+    """An example is a forecasting window over ordered rows."""
+
+    window: Annotated[int, Ge(1)] = Field(description="rows of the past that are the input")
+    horizon: Annotated[int, Ge(1)] = Field(1, description="how many rows ahead the target lies")
+    step: Annotated[int, Ge(1)] = Field(1, description="rows from one window to the next")
+    include_target: bool = Field(True, description="whether the target's past is an input")
+
+
+class DataSection(Section):
+    """The table: its files, its target, its columns, and what becomes of the cells."""
+
+    train: Annotated[list[_File], ONE_OR_MORE, MinLen(1), Says("a file (text) or a list of files")] = Field(
+        description="files of the training rows: one, a list, or a glob; .csv, .csv.gz, .parquet"
+    )
+    validation: Annotated[float | str, Choice(_Share, _File), Says("a share of at least 0 and below 1, a file or 'none'")] = Field(
+        0.2, description="share of the training rows that is held out, a file, or `none`"
+    )
+    test: Annotated[float | str | None, Choice(_Share, _File, None), Says("a share of at least 0 and below 1 or a file")] = Field(
+        None, description="a share or a file; evaluated once, at the end, with the best checkpoint"
+    )
+    target: Annotated[list[str], ONE_OR_MORE, MinLen(1), Says("the name of a column (text) or a list of them")] = Field(
+        description="column or columns to be predicted"
+    )
+    task: Literal["auto", "classification", "regression", "multilabel"] = Field(
+        "auto", description="what is predicted; `auto` follows the loss, else the target's values"
+    )
+    features: Columns | None = Field(
+        None, description="columns that are inputs; all but the target where left out"
+    )
+    ignore: Columns = Field([], description="columns that are no inputs")
+    columns: dict[str, ColumnSection] = Field({}, description="treatment of single columns, by name")
+    scale: Scale = Field("standard", description="scaling of numeric features")
+    target_scale: Literal["auto", "standard", "minmax", "robust", "quantile", "none"] = Field(
+        "auto", description="scaling of a numeric target in training; results are in original units"
+    )
+    missing: Missing = Field("auto", description="treatment of missing features")
+    categorical: Categorical = Field("onehot", description="form of categorical features")
+    missing_values: Annotated[list[str], ONE_OR_MORE, Says("a list of texts")] = Field(
+        [], description="further texts that mean a missing cell, such as `'?'`"
+    )
+    delimiter: Annotated[str, Says("one character (text)")] | None = Field(
+        None, description="separator of the cells; found from the header where left out"
+    )
+    decimal: Literal[".", ","] = Field(".", description="decimal mark")
+    header: Annotated[bool | list[str], Choice(bool, Annotated[list[Column], MinLen(1)])] = Field(
+        True, description="whether the first line names the columns, or their names"
+    )
+    encoding: str = Field("utf-8", description="of the files")
+    split: Annotated[str, Says("'auto', 'random', 'stratified', 'tail', or a .npz or .csv file")] = Field(
+        "auto", description="auto, random, stratified, tail (the last rows), or a file of row numbers"
+    )
+    group: Column | None = Field(None, description="column whose equal rows never straddle a split")
+    order: Column | None = Field(None, description="column that orders the rows; the split follows it")
+    positive_class: Annotated[str | int | None, Choice(str, int, None)] = Field(
+        None, description="the positive one of two classes; the last where left out"
+    )
+    weight: Column | None = Field(None, description="column of sample weights")
+    folds: Annotated[int, Ge(2)] | None = Field(None, description="k-fold cross-validation; excludes validation")
+    image: ImageSection | None = Field(None, description="examples are images")
+    sequence: SequenceSection | None = Field(None, description="examples are sequences")
+    series: SeriesSection | None = Field(None, description="examples are forecasting windows")
+
+    @field_validator("delimiter")
+    @classmethod
+    def _one_character(cls, value: str | None) -> str | None:
+        if value is not None and (len(value) != 1 or value in '\r\n"'):
+            raise check_failed((), f"expected one character, got {quote(value)}", 'a tab is written "\\t"')
+        return value
+
+    @field_validator("encoding")
+    @classmethod
+    def _known_encoding(cls, value: str) -> str:
+        try:
+            codecs.lookup(value)
+        except (LookupError, ValueError):
+            raise check_failed((), f"expected the name of an encoding, got {quote(value)}") from None
+        return value
+
+    @field_validator("split")
+    @classmethod
+    def _known_split(cls, value: str) -> str:
+        if value not in SPLITS and not value.lower().endswith((".npz", ".csv")):
+            expected = "'auto', 'random', 'stratified', 'tail', or a .npz or .csv file"
+            raise check_failed((), f"expected {expected}, got {quote(value)}")
+        return value
+
+    @model_validator(mode="after")
+    def _consistent(self) -> DataSection:
+        forms = [form for form in ("image", "sequence", "series") if getattr(self, form) is not None]
+        if len(forms) > 1:
+            raise check_failed((forms[1],), f"expected one form of an example, got {' and '.join(forms)}")
+        for key in ("features", "ignore"):
+            for index, column in enumerate(getattr(self, key) or ()):
+                if column in self.target:
+                    raise check_failed((key, index), f"{quote(column)} is the target")
+        if self.folds is not None and self.validation != "none":
+            if "validation" in self.model_fields_set:
+                raise check_failed(("folds",), "excludes data.validation, and both are given", "delete one of them")
+            self.__dict__["validation"] = "none"  # the section is frozen for everybody else
+        return self

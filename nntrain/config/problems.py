@@ -1,0 +1,127 @@
+"""Issues to problems: the message with its key path, the place in the file, the remedy."""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import Any
+
+from nntrain.config.blocks import WRITTEN_AS
+from nntrain.config.issues import Issue, Level
+from nntrain.config.load import Document
+from nntrain.config.place import KeyPath, Place, dotted
+from nntrain.config.unknown_keys import keys_of, unknown_key
+from nntrain.errors import Problem, quote, shorten
+
+
+def problem_of(issue: Issue, document: Document, listed: set[str]) -> Problem:
+    """Return the problem an issue is, at its place in a document.
+
+    Args:
+        issue: what is wrong.
+        document: where.
+        listed: the levels whose keys were listed in an earlier problem, added to here.
+    """
+    at = issue.at[:-1] if issue.kind == "unknown_name" else issue.at
+    message, remedy = _message(issue, at, document, listed)
+    path, line, column = locate(document, issue.at, at_key=issue.kind == "unknown_key")
+    shown = f"{dotted([shorten(part) if isinstance(part, str) else part for part in at])}: " if at else ""
+    return Problem(f"{shown}{message}", path, line, column, issue.help or remedy)
+
+
+def _message(issue: Issue, at: KeyPath, document: Document, listed: set[str]) -> tuple[str, str | None]:
+    if issue.kind == "unknown_key" and issue.level:
+        message, remedy = unknown_key(str(at[-1]), issue.level)
+        return message + _list_once(issue.level, listed), remedy
+    if issue.kind == "missing" and issue.level:
+        if issue.text:
+            return f"required key is missing ({at[-1]} needs: {issue.text})", None
+        return "required key is missing" + (_list_once(issue.level, listed) if issue.level.name else ""), None
+    if issue.kind == "type":
+        value, place = value_at(document, at), document.places.get(at)
+        return f"expected {issue.text}, got {_shown(value, place)}", _remedy(issue.text, value, place)
+    return issue.text, None
+
+
+def _list_once(level: Level, listed: set[str]) -> str:
+    if level.name in listed:
+        return ""
+    listed.add(level.name)
+    return f" ({keys_of(level)})"
+
+
+def _shown(value: Any, place: Place | None) -> str:
+    if value is None and place is not None and place.text == "":
+        return "nothing"
+    if isinstance(value, dict):
+        return "a mapping"
+    if isinstance(value, list):
+        return "a list" if value else "an empty list"
+    if isinstance(value, (int, float)) and not isinstance(value, bool) and place is not None and place.text:
+        return shorten(place.text)
+    return quote(value)
+
+
+def _remedy(expected: str, value: Any, place: Place | None) -> str | None:
+    if value is None:
+        return "give a value or delete the line"
+    if isinstance(value, str):
+        return _remedy_for_text(expected, value)
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, (bool, int, float)) and re.search(r"\btexts?\b", expected):
+        written = place.text if place is not None and place.text else quote(value)
+        return f"write it in quotes: '{shorten(written)}'"
+    if isinstance(value, float) and "integer" in expected and value.is_integer():
+        return f"write {quote(int(value))}"
+    return None
+
+
+def _remedy_for_text(expected: str, value: str) -> str | None:
+    if "true or false" in expected and value.lower() in ("yes", "no", "on", "off", "y", "n", "true", "false"):
+        return f"write {'true' if value.lower() in ('yes', 'on', 'y', 'true') else 'false'}"
+    if re.search("integer|number", expected) and re.fullmatch(r"[-+]?[0-9][0-9_]*([.,][0-9]+)?([eE][-+]?[0-9]+)?", value):
+        return f"write {value.replace('_', '').replace(',', '.')}, without quotes"
+    return None
+
+
+def value_at(document: Document, at: KeyPath) -> Any:
+    """Return the value at a key path, or None where there is none."""
+    value = document.values
+    for part in at:
+        if isinstance(value, dict):
+            value = value.get(part)
+        elif isinstance(value, list) and isinstance(part, int) and part < len(value):
+            value = value[part]
+        else:
+            return value  # a single item may stand for a list of one
+    return value
+
+
+def locate(document: Document, at: KeyPath, at_key: bool = False) -> tuple[str, int | None, int | None]:
+    """Return path, line and column of a key path, or of the nearest mapping around it that the file holds.
+
+    Args:
+        document: the config.
+        at: key path, of the resolved config or of the file.
+        at_key: whether the key's place is meant, not the value's.
+    """
+    place, is_exact = find_place(document, at)
+    if place is document.places.get(()) and not is_exact:
+        return place.path, None, None
+    position = place.key if (at_key or not is_exact) and place.key else place.value
+    return place.path, *(position or (None, None))
+
+
+def find_place(document: Document, at: KeyPath) -> tuple[Place, bool]:
+    """Return the place of a key path or of the nearest mapping around it, and whether it is its own."""
+    place = document.places.get((), Place(document.path))
+    found: KeyPath = ()
+    for part in at:
+        nearest = (*found, part)
+        if nearest not in document.places and part in WRITTEN_AS:
+            nearest = (*found, WRITTEN_AS[str(part)])
+        if nearest not in document.places:
+            return place, False
+        found, place = nearest, document.places[nearest]
+    return place, True

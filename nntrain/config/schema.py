@@ -1,0 +1,214 @@
+"""A config file to a checked, complete, typed config."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from pydantic import PrivateAttr, ValidationError
+
+from nntrain.config.data_section import SPLITS
+from nntrain.config.issues import Issue, Level, issues_of
+from nntrain.config.load import Document, load_document
+from nntrain.config.overrides import apply_overrides
+from nntrain.config.place import KeyPath, dotted
+from nntrain.config.problems import locate, problem_of
+from nntrain.config.sections import Settings, name_from
+from nntrain.config.specs import plain
+from nntrain.config.syntax import no_space_hint
+from nntrain.errors import ConfigError, Problem, shorten
+
+_TOP = Level("section", "", tuple(Settings.model_fields))
+
+_DEFAULTS = {"optimizer": "adam"}
+"""What an override such as ``optimizer.learning_rate=0.1`` refines where the file names nothing."""
+
+_WORDS_FOR_FILES = {"validation": ("none",), "test": (), "split": SPLITS}
+"""Keys of ``data`` that name a file where they are no such word."""
+
+_MOST_PROBLEMS = 30
+
+_REQUIRED = "data.train, data.target and architecture"
+
+
+class Config(Settings):
+    """A checked config: a typed attribute for each key of the file, and where each stands.
+
+    Attributes:
+        path: the file as the user typed it.
+        directory: what relative paths in the config are relative to.
+        source: the file's text.
+    """
+
+    _document: Document = PrivateAttr()
+    _directory: Path = PrivateAttr()
+
+    @property
+    def path(self) -> str:
+        return self._document.path
+
+    @property
+    def directory(self) -> Path:
+        return self._directory
+
+    @property
+    def source(self) -> str:
+        return self._document.text
+
+    def resolve_path(self, text: str) -> Path:
+        """Return the path that a text in the config means: relative ones start at the config's directory."""
+        return self._directory / text
+
+    def resolved(self, absolute_paths: bool = False) -> dict[str, Any]:
+        """Return all keys with all values, as plain values; as a file they give an equal config.
+
+        Args:
+            absolute_paths: whether relative paths are made absolute, for a file that stands elsewhere.
+        """
+        values = {key: plain(value) for key, value in self.model_dump().items()}
+        if absolute_paths:
+            values["plugins"] = [self._absolute(file) for file in self.plugins]
+            values["data"]["train"] = [self._absolute(file) for file in self.data.train]
+            for key, words in _WORDS_FOR_FILES.items():
+                text = values["data"][key]
+                if isinstance(text, str) and text not in words:
+                    values["data"][key] = self._absolute(text)
+        return values
+
+    def _absolute(self, text: str) -> str:
+        return os.path.abspath(self.resolve_path(text))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Config) and self.resolved() == other.resolved()
+
+    __hash__ = None  # type: ignore[assignment]
+
+    @property
+    def defaulted(self) -> list[str]:
+        """Dotted keys whose value is a default other than null, for the banner of ``fit``."""
+        return [dotted(path) for path in _defaulted(self._document.values, self.resolved(), ())]
+
+    def place(self, key_path: Sequence[str | int]) -> tuple[str, int | None, int | None]:
+        """Return path, line and column of a value, or of the nearest mapping around it that the file holds."""
+        return locate(self._document, tuple(key_path))
+
+    def error(
+        self, key_path: Sequence[str | int], message: str, help: str | None = None, notes: Iterable[str] = ()
+    ) -> ConfigError:
+        """Return the error of a later check, at the place of the value it is about."""
+        return ConfigError([self.problem(key_path, message, help, notes)])
+
+    def problem(
+        self, key_path: Sequence[str | int], message: str, help: str | None = None, notes: Iterable[str] = ()
+    ) -> Problem:
+        """Return the problem of a later check; its message gets the key path in front."""
+        path, line, column = self.place(key_path)
+        prefix = f"{dotted(key_path)}: " if key_path else ""
+        return Problem(f"{prefix}{message}", path, line, column, help, tuple(notes))
+
+
+def _defaulted(written: Any, complete: dict[str, Any], above: KeyPath) -> list[KeyPath]:
+    if isinstance(written, str):
+        written = {"name": written}
+    found: list[KeyPath] = []
+    for key, value in complete.items():
+        if not isinstance(written, dict) or key not in written:
+            found.extend([(*above, key)] if value is not None and value != [] and value != {} else [])
+        elif isinstance(value, dict) and len(above) < 1:
+            found.extend(_defaulted(written[key], value, (*above, key)))
+    return found
+
+
+def load_config(
+    path: str, overrides: Sequence[str] = (), load_plugins: Callable[[Sequence[Path]], None] | None = None
+) -> Config:
+    """Read, override, check and complete the config at ``path``.
+
+    Args:
+        path: of the YAML file.
+        overrides: ``KEY=VALUE`` texts of ``--set``.
+        load_plugins: called with the files of ``plugins`` before names are looked up.
+
+    Raises:
+        ConfigError: with all problems there are.
+    """
+    # Relative paths in a config that comes through a pipe start where the user is.
+    directory = Path(path).parent if Path(path).is_file() else Path()
+    return config_from(load_document(path), overrides, directory, load_plugins)
+
+
+def config_from(
+    document: Document,
+    overrides: Sequence[str] = (),
+    directory: Path | None = None,
+    load_plugins: Callable[[Sequence[Path]], None] | None = None,
+) -> Config:
+    """Return the config a document holds; see :func:`load_config`."""
+    directory = Path(document.path).parent if directory is None else directory
+    if not isinstance(document.values, dict) and not (document.values is None and overrides):
+        raise _no_mapping(document)
+    apply_overrides(document, overrides, _DEFAULTS)
+    if load_plugins is not None:
+        load_plugins([directory / file for file in _plugins(document)])
+    return _checked(document, directory)
+
+
+def _plugins(document: Document) -> list[str]:
+    files = document.values.get("plugins")
+    files = [files] if isinstance(files, str) else files
+    return [file for file in files if isinstance(file, str)] if isinstance(files, list) else []
+
+
+def _checked(document: Document, directory: Path) -> Config:
+    values = {"name": name_from(Path(document.path).stem), **document.values}
+    issues: list[Issue] = []
+    config = None
+    try:
+        config = Config.model_validate(values)
+    except ValidationError as error:
+        issues = issues_of(error, Config, _TOP)
+    problems = _problems(issues, document)
+    if config is None or problems:
+        raise ConfigError(problems)
+    config._document, config._directory = document, directory
+    return config
+
+
+def _problems(issues: list[Issue], document: Document) -> list[Problem]:
+    listed: set[str] = set()
+    problems: list[Problem] = []
+    for issue in issues:
+        if issue.kind == "unknown_key" or not _is_spoiled(issue, document):
+            problems.append(problem_of(issue, document, listed))
+    problems = sorted([*document.problems, *problems], key=_order)
+    if len(problems) <= _MOST_PROBLEMS:
+        return problems
+    last = replace(problems[_MOST_PROBLEMS - 1], notes=(f"{len(problems) - _MOST_PROBLEMS} more problems like these",))
+    return [*problems[: _MOST_PROBLEMS - 1], last]
+
+
+def _is_spoiled(issue: Issue, document: Document) -> bool:
+    return any(issue.at[:length] in document.spoiled for length in range(len(issue.at) + 1))
+
+
+def _order(problem: Problem) -> tuple[bool, int, int]:
+    # What has no line stands in an override or is missing from the whole file.
+    return (problem.line is None, problem.line or 0, problem.column or 0)
+
+
+def _no_mapping(document: Document) -> ConfigError:
+    if document.problems:
+        return ConfigError(document.problems)
+    if document.values is None:
+        message = f"the file is empty; a config needs {_REQUIRED}"
+        return ConfigError(message, path=document.path, line=1)
+    path, line, column = locate(document, ())
+    if isinstance(document.values, list):
+        return ConfigError("expected a mapping of keys to values, got a list", path=path, line=line, column=column)
+    hint = no_space_hint(document.text.splitlines()[(line or 1) - 1]) if document.text else None
+    shown = shorten(str(document.values))
+    message = f"expected a mapping of keys to values, got the text '{shown}'"
+    return ConfigError(message, path=path, line=line, column=column, help=hint or "write 'key: value' lines")

@@ -1,0 +1,174 @@
+"""What to say about a key that nobody knows: what was meant, or where it belongs.
+
+All of this runs only when a config has such a key, so it may look through all registries.
+"""
+
+from __future__ import annotations
+
+import typing
+from functools import cache
+
+from pydantic import BaseModel
+
+from nntrain.config.issues import Level
+from nntrain.config.sections import Settings
+from nntrain.errors import closest, enumerate_names, quote, shorten
+from nntrain.registry import registry_of
+
+# What other tools call our keys.
+_SYNONYMS = {
+    "lr": "learning_rate",
+    "eta": "learning_rate",
+    "step_size": "learning_rate",
+    "learningrate": "learning_rate",
+    "n_epochs": "epochs",
+    "num_epochs": "epochs",
+    "nb_epochs": "epochs",
+    "max_epochs": "epochs",
+    "iterations": "epochs",
+    "max_iter": "epochs",
+    "batch": "batch_size",
+    "batchsize": "batch_size",
+    "minibatch_size": "batch_size",
+    "model": "architecture",
+    "network": "architecture",
+    "arch": "architecture",
+    "criterion": "loss",
+    "objective": "loss",
+    "loss_function": "loss",
+    "cost": "loss",
+    "optim": "optimizer",
+    "solver": "optimizer",
+    "scheduler": "learning_rate",
+    "schedule": "learning_rate",
+    "lr_scheduler": "learning_rate",
+    "metric": "metrics",
+    "val": "validation",
+    "validation_split": "validation",
+    "val_split": "validation",
+    "validation_fraction": "validation",
+    "test_size": "test",
+    "label": "target",
+    "labels": "target",
+    "target_column": "target",
+    "y": "target",
+    "csv": "train",
+    "file": "train",
+    "path": "train",
+    "train_file": "train",
+    "random_state": "seed",
+    "random_seed": "seed",
+    "grad_clip": "gradient_clipping",
+    "clip_norm": "gradient_clipping",
+    "clipnorm": "gradient_clipping",
+    "clip": "gradient_clipping",
+    "alpha": "l2",
+    "class_weights": "class_weight",
+    "sample_weight": "weight",
+    "normalize": "scale",
+    "scaler": "scale",
+    "separator": "delimiter",
+    "sep": "delimiter",
+    "na_values": "missing_values",
+    "hidden_layers": "hidden",
+    "hidden_layer_sizes": "hidden",
+    "hidden_units": "hidden",
+    "layer_sizes": "hidden",
+    "neurons": "units",
+    "nodes": "units",
+    "size": "units",
+    "act": "activation",
+    "nonlinearity": "activation",
+    "keep_prob": "dropout",
+    "kernel_init": "kernel_initializer",
+    "weight_init": "kernel_initializer",
+    "initializer": "kernel_initializer",
+    "decay": "weight_decay",
+    "gradient_accumulation": "accumulate",
+    "accumulation_steps": "accumulate",
+    "num_threads": "threads",
+    "n_jobs": "threads",
+    "kfold": "folds",
+    "cv": "folds",
+}
+
+
+def unknown_key(key: str, level: Level) -> tuple[str, str | None]:
+    """Return the message about an unknown key, without its path, and a remedy.
+
+    Args:
+        key: as written.
+        level: the mapping it stands in.
+    """
+    before_colon = key.split(":", 1)[0]
+    if before_colon != key and before_colon in level.allowed:
+        return f"unknown key; {quote(key)} is a key without a value", "put a space after ':'"
+    return f"unknown key{_meant(key, level)}", None
+
+
+def _meant(key: str, level: Level) -> str:
+    synonym = _SYNONYMS.get(key.lower(), key)
+    if synonym in level.allowed:
+        return f"; did you mean {quote(synonym)}?"
+    home = homes().get(synonym)
+    if home is not None and not _is_home(home, level):
+        return _belongs(key, synonym, home)
+    close = closest(key, level.allowed)
+    if close:
+        return f"; did you mean {quote(close)}?"
+    close = closest(key, homes())
+    if close and not _is_home(homes()[close], level):
+        return _belongs(key, close, homes()[close])
+    return ""
+
+
+def _belongs(key: str, meant: str, home: str) -> str:
+    where = f"under {quote(home)}" if home else "at the top level"
+    return f"; {quote(key)} belongs {where}{'' if key == meant else f', as {quote(meant)}'}"
+
+
+def _is_home(home: str, level: Level) -> bool:
+    if level.kind == "section":
+        return home == level.name
+    return home.split(".")[-1] in (level.kind, f"{level.kind}s") or (level.kind, home) == (
+        "schedule",
+        "optimizer.learning_rate",
+    )
+
+
+def keys_of(level: Level) -> str:
+    """Return the keys of a level as a phrase: ``adam takes: learning_rate, beta1``."""
+    if not level.allowed:
+        return f"{shorten(level.name)} takes no keys"
+    known = enumerate_names(level.allowed, 40)
+    return f"{shorten(level.name)} takes: {known}" if level.name else f"known: {known}"
+
+
+@cache
+def homes() -> dict[str, str]:
+    """Return where each key of the schema belongs, the likeliest place where there are several; empty is the top."""
+    found = dict.fromkeys(Settings.model_fields, "")
+    for name, field in Settings.model_fields.items():
+        section = _section(field.annotation)
+        for key in section.model_fields if section else ():
+            found.setdefault(key, name)
+    for kind, home in (
+        ("optimizer", "optimizer"),
+        ("architecture", "architecture"),
+        ("schedule", "optimizer.learning_rate"),
+        ("layer", "architecture.layers"),
+        ("loss", "loss"),
+        ("callback", "callbacks"),
+    ):
+        registry = registry_of(kind)
+        for name in registry.names():
+            for argument in registry.get(name).arguments:
+                found.setdefault(argument.name, home)
+    return found
+
+
+def _section(annotation: object) -> type[BaseModel] | None:
+    for candidate in (annotation, *typing.get_args(annotation)):
+        if isinstance(candidate, type) and issubclass(candidate, BaseModel):
+            return candidate
+    return None

@@ -1,0 +1,141 @@
+"""Where the bytes of a data file come from: files, globs and pipes, each read exactly once."""
+
+from __future__ import annotations
+
+import difflib
+import errno
+import glob
+import itertools
+import os
+import select
+import stat
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from nntrain.errors import DataError, enumerate_names, quote
+
+WRITER_SECONDS = 4.0
+"""How long a pipe may stay without any writer before it is an error."""
+SILENT_SECONDS = 3.0
+"""How long a pipe with a writer may stay silent before the wait is announced."""
+_MOST_NAMES = 10_000
+
+Announce = Callable[[str], None]
+"""Called with one sentence when reading has to wait for somebody else."""
+
+
+def expand(path: str, shown: str) -> list[tuple[str, str]]:
+    """Return ``(path, path as shown to the user)`` of the file, or of each file that a glob pattern matches, sorted.
+
+    A file whose name holds glob characters is itself, not a pattern.
+
+    Raises:
+        DataError: the pattern matches no file.
+    """
+    if "\0" in path or not glob.has_magic(path) or Path(path).exists():
+        return [(path, shown)]
+    found = glob.glob(path, recursive=True)  # noqa: PTH207 (the pattern may be absolute)
+    matches = sorted(match for match in found if not Path(match).is_dir())
+    if not matches:
+        raise DataError("no file matches this pattern", path=shown, notes=_absolute(path, shown))
+    root, shown_root = _fixed_part(path), _fixed_part(shown)
+    return [(match, str(shown_root / Path(match).relative_to(root))) for match in matches]
+
+
+def _fixed_part(pattern: str) -> Path:
+    """Return the leading folders of a pattern that hold no glob character."""
+    folder = Path(pattern).parent
+    while glob.has_magic(str(folder)):
+        folder = folder.parent
+    return folder
+
+
+def read_bytes(path: str, shown: str, announce: Announce | None = None) -> bytes:
+    """Return the content of a file or pipe.
+
+    Args:
+        path: what is opened.
+        shown: the path as the user typed it, for messages.
+        announce: told when a pipe has been silent for ``SILENT_SECONDS``.
+
+    Raises:
+        DataError: there is no such file, it is a directory or a device, it may not be read, or nobody writes to it.
+    """
+    try:
+        mode = Path(path).stat().st_mode
+        if stat.S_ISDIR(mode):
+            help = f"name its files, for example {Path(shown) / '*.csv'}"
+            raise DataError("is a directory, expected a file", path=shown, help=help)
+        if stat.S_ISFIFO(mode):
+            return _read_pipe(path, shown, announce)
+        if stat.S_ISCHR(mode) and not Path(path).samefile(os.devnull):
+            raise DataError("is a terminal or a device, expected a file or a pipe", path=shown)
+        return Path(path).read_bytes()
+    except FileNotFoundError:
+        raise not_found(path, shown) from None
+    except PermissionError:
+        raise DataError("may not be read: permission denied", path=shown, notes=_absolute(path, shown)) from None
+    except (OSError, ValueError) as error:
+        reason = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else str(error)
+        raise DataError(f"cannot be read: {reason.lower()}", path=shown) from None
+
+
+def not_found(path: str, shown: str) -> DataError:
+    """Return the error for a file that does not exist, with the nearest names in its folder."""
+    folder = Path(path).parent
+    if not folder.is_dir():
+        return DataError("file not found: its folder does not exist", path=shown, notes=_absolute(path, shown))
+    names = _names_in(folder)
+    near = difflib.get_close_matches(Path(path).name, names, n=3, cutoff=0.5)
+    message = f"file not found; did you mean {' or '.join(map(quote, near))}?" if near else "file not found"
+    data_files = sorted(name for name in names if name.endswith((".csv", ".csv.gz", ".parquet", ".tsv", ".txt")))
+    there = (f"data files there: {enumerate_names(data_files, 5)}",) if data_files and not near else ()
+    return DataError(message, path=shown, notes=_absolute(path, shown) + there)
+
+
+def _names_in(folder: Path) -> list[str]:
+    try:
+        return [entry.name for entry in itertools.islice(folder.iterdir(), _MOST_NAMES)]
+    except OSError:  # a folder that may be entered but not listed has no names to offer
+        return []
+
+
+def _absolute(path: str, shown: str) -> tuple[str, ...]:
+    absolute = str(Path(path).resolve())
+    return () if absolute == shown else (f"looked for {absolute}",)
+
+
+def _read_pipe(path: str, shown: str, announce: Announce | None) -> bytes:
+    """Read a pipe to its end; without blocking, because opening a pipe that nobody writes to would hang."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        pieces: list[bytes] = []
+        started = time.monotonic()
+        while True:
+            piece = _next_piece(descriptor)
+            if piece:
+                pieces.append(piece)
+            elif piece is None:  # a writer is there and says nothing yet
+                if announce and time.monotonic() - started > SILENT_SECONDS:
+                    announce(f"{shown}: waiting for data from the pipe")
+                    announce = None
+                select.select([descriptor], [], [], 0.2)
+            elif pieces:
+                return b"".join(pieces)
+            elif time.monotonic() - started > WRITER_SECONDS:
+                raise DataError(f"a pipe that nobody wrote to within {WRITER_SECONDS:.0f} seconds", path=shown)
+            else:
+                time.sleep(0.01)
+    finally:
+        os.close(descriptor)
+
+
+def _next_piece(descriptor: int) -> bytes | None:
+    """Return bytes, ``b""`` where there is no writer (any more), or None where the writer has not written yet."""
+    try:
+        return os.read(descriptor, 1 << 20)
+    except OSError as error:
+        if error.errno in (errno.EAGAIN, errno.EWOULDBLOCK):
+            return None
+        raise

@@ -1,0 +1,115 @@
+"""Judging a run on a CSV, and predicting for one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from nntrain.core.array import Array
+from nntrain.data.prepare import load_for_eval
+from nntrain.data.table import read_table
+from nntrain.inference import TrainedModel, load_model
+from nntrain.metrics.base import METRICS, evaluate
+from nntrain.metrics.defaults import standard_metrics
+from nntrain.metrics.report import classification_report
+from nntrain.runs.run import Run
+
+CheckpointName = Literal["best", "last"]
+UnknownClass = Literal["error", "wrong", "skip"]
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """A run judged on a CSV.
+
+    Attributes:
+        document: what ``eval --json`` and ``metrics.json`` hold.
+        predictions: columns of ``predictions.csv`` by name.
+        notices: what is worth knowing about the file.
+    """
+
+    document: dict[str, Any]
+    predictions: dict[str, Sequence[Any]]
+    notices: list[str]
+
+
+def load_trained(run: Run, checkpoint: CheckpointName) -> TrainedModel:
+    """Return the model of a run's checkpoint."""
+    arrays, state = run.checkpoints.load(checkpoint)
+    return load_model(arrays, state, str(run.checkpoints.path(checkpoint)))
+
+
+def evaluate_csv(run: Run, csv: str, checkpoint: CheckpointName, unknown_class: UnknownClass) -> Evaluation:
+    """Return how a run's network does on a CSV that holds the target."""
+    model = load_trained(run, checkpoint)
+    table = read_table([csv], model.preprocessing.read_options, [csv])
+    prepared = load_for_eval(model.preprocessing, table, unknown_class)
+    metrics = {**{name: METRICS.build(name) for name in standard_metrics(model.task)}, **model.metrics}
+    evaluator = model.evaluator(metrics)
+    outputs = evaluator.outputs(prepared.dataset.x)
+    known, target, weight = prepared.known, prepared.dataset.target, prepared.dataset.weight
+    judged = evaluator.judge(outputs[known], target[known], None if weight is None else weight[known])
+    # Rows of unknown classes have no loss; where they count as errors, the metrics see them as code -1.
+    predictions = judged.predictions
+    if unknown_class == "wrong" and not known.all():
+        predictions = evaluator.predictions(model.task, outputs, target, weight)
+    values, reasons = evaluate(metrics, predictions)
+    document: dict[str, Any] = {
+        "run": run.name,
+        "checkpoint": checkpoint,
+        "epoch": model.epoch,
+        "csv": csv,
+        "sha256": table.sha256,
+        "rows": len(prepared.dataset),
+        "unknown_rows": int((~known).sum()),
+        "loss": judged.loss,
+        "metrics": values,
+        "reasons": reasons,
+    }
+    if model.task.is_classification:
+        document |= classification_report(predictions)
+    linked = evaluator.predictions(model.task, outputs, target, None).output
+    columns = prediction_columns(model, linked, prepared.rows)
+    truth = {f"true_{name}": values_ for name, values_ in prepared.truth.items()}
+    return Evaluation(document, {**columns, **truth}, [*table.notices, *prepared.notices])
+
+
+def predict_csv(run: Run, csv: str, checkpoint: CheckpointName) -> tuple[dict[str, Sequence[Any]], list[str]]:
+    """Return prediction columns for a CSV, with or without the target in it, and notices."""
+    model = load_trained(run, checkpoint)
+    table = read_table([csv], model.preprocessing.read_options, [csv])
+    features, notices = model.preprocessing.apply(table)
+    evaluator = model.evaluator({})
+    outputs = evaluator.outputs(features.x)
+    linked = model.loss.link(outputs)
+    if model.task.kind == "regression":
+        linked = model.preprocessing.decode(linked)
+    return prediction_columns(model, linked, features.rows), [*table.notices, *notices]
+
+
+def prediction_columns(model: TrainedModel, linked: Array, rows: Array) -> dict[str, Sequence[Any]]:
+    """Return the columns of ``predictions.csv``.
+
+    ``row`` counts the rows of the CSV from 0; classification adds the predicted class and one probability a class,
+    regression the predicted values in the target's own units.
+    """
+    task = model.task
+    columns: dict[str, Sequence[Any]] = {"row": rows.tolist()}
+    if task.is_classification:
+        codes = np.argmax(linked, axis=1)
+        columns[f"predicted_{task.targets[0]}"] = [task.classes[code] for code in codes]
+        kind = "probability" if model.loss.gives_probabilities else "score"
+        for i, label in enumerate(task.classes):
+            columns[f"{kind}_{label}"] = linked[:, i].tolist()
+        return columns
+    if task.kind == "multilabel":
+        for i, name in enumerate(task.targets):
+            columns[f"predicted_{name}"] = (linked[:, i] >= 0.5).astype(int).tolist()
+            columns[f"probability_{name}"] = linked[:, i].tolist()
+        return columns
+    for i, name in enumerate(task.targets):
+        columns[f"predicted_{name}"] = linked[:, i].tolist()
+    return columns

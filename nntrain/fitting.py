@@ -1,0 +1,175 @@
+"""One training in one run directory: from the first epoch or on from a checkpoint, to the end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import yaml
+
+from nntrain.config.schema import Config
+from nntrain.core.array import Array
+from nntrain.errors import NumericError, RunError
+from nntrain.experiment import Experiment
+from nntrain.inference import describe_model, model_arrays
+from nntrain.metrics.base import METRICS
+from nntrain.metrics.defaults import standard_metrics
+from nntrain.runs.run import Run
+from nntrain.train.snapshot import Snapshot
+from nntrain.train.state import TrainState
+from nntrain.train.trainer import Observer, Trainer
+
+
+@dataclass
+class Checkpoints:
+    """Writes a trainer's snapshots into a run: the best weights first, then the last state, then the rows.
+
+    ``last`` holds the best weights too, so that a run that goes on from it has them even where ``best`` on the disk
+    belongs to a later epoch that was lost.
+    """
+
+    run: Run
+    experiment: Experiment
+    _best_written: int | None = None
+    _model: dict[str, Any] = field(init=False)
+    _arrays: dict[str, Array] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._model, self._arrays = describe_model(self.experiment), model_arrays(self.experiment)
+
+    def save_best(self, snapshot: Snapshot) -> None:
+        best = snapshot.state["train"]["best"]
+        if best["epoch"] is not None and best["epoch"] != self._best_written:
+            self.run.checkpoints.save_best(*self._best(snapshot, best))
+            self._best_written = best["epoch"]
+        self.run.recorder.commit()
+
+    def save(self, snapshot: Snapshot) -> None:
+        self.save_best(snapshot)
+        train = snapshot.state["train"]
+        state = {"epoch": train["epoch"], "model": self._model, **snapshot.state}
+        self.run.checkpoints.save_last({**self._arrays, **snapshot.arrays}, state)
+
+    def _best(self, snapshot: Snapshot, best: dict[str, Any]) -> tuple[dict[str, Array], dict[str, Any]]:
+        weights = {
+            f"weights.{name.removeprefix('best.')}": value
+            for name, value in snapshot.arrays.items()
+            if name.startswith("best.")
+        }
+        return {**self._arrays, **weights}, {"epoch": best["epoch"], "value": best["value"], "model": self._model}
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a training ended.
+
+    Attributes:
+        best: row of ``metrics.jsonl`` of the best epoch, empty where there is none.
+        test: loss and metrics of the test part with the best weights, or None where there is no such part.
+        error: why training failed numerically, or None.
+    """
+
+    run: Run
+    state: TrainState
+    best: dict[str, Any]
+    test: dict[str, Any] | None
+    error: NumericError | None = None
+
+
+def train(
+    experiment: Experiment,
+    run: Run,
+    observer: Callable[[Trainer], Observer],
+    interrupted: Callable[[], str | None],
+    overfit_batch: bool = False,
+) -> Outcome:
+    """Train an experiment in a run directory, from its checkpoint where it has one.
+
+    Args:
+        observer: makes what watches the run, once the trainer stands where it begins.
+        interrupted: returns why the run shall end now, or None.
+        overfit_batch: whether only the first batch is trained on.
+    """
+    store = Checkpoints(run, experiment)
+    watched = _Late()
+    trainer = experiment.trainer(run.recorder, store, watched, interrupted)
+    resume(trainer, run)
+    watched.observer = observer(trainer)
+    run.update(status="running", stop_reason=None)
+    error = None
+    try:
+        state = trainer.fit()
+    except NumericError as raised:
+        state, error = trainer.state, raised
+    finally:
+        trainer.close()
+    test = None
+    if error is None and state.status != "interrupted" and experiment.prepared.test is not None:
+        test = judge_test(experiment, trainer)
+    return _conclude(run, state, test, error)
+
+
+class _Late:
+    """Stands for an observer that is made after the trainer it watches."""
+
+    observer: Observer
+
+    def updated(self) -> None:
+        self.observer.updated()
+
+    def epoch_ended(self, row: Any) -> None:
+        self.observer.epoch_ended(row)
+
+
+def resume(trainer: Trainer, run: Run) -> None:
+    """Put a trainer where the run's last good checkpoint is; leave it at the start where there is none."""
+    loaded = run.checkpoints.load_last()
+    if loaded is None:
+        run.recorder.truncate_to(0)
+        return
+    arrays, state = loaded
+    try:
+        trainer.load(Snapshot(dict(arrays), dict(state)))
+    except (KeyError, ValueError, TypeError) as error:
+        raise RunError(f"the checkpoint does not fit this config ({error})", path=str(run.path)) from None
+    run.recorder.truncate_to(trainer.state.epoch)
+
+
+def judge_test(experiment: Experiment, trainer: Trainer) -> dict[str, Any]:
+    """Return loss and all standard metrics of the test part, with the best epoch's weights."""
+    part = experiment.prepared.test
+    assert part is not None
+    network = experiment.network
+    kept = {name: value.copy() for name, value in network.state().items()}
+    if trainer.best:
+        network.load_state(trainer.best)
+    names = {**{name: METRICS.build(name) for name in standard_metrics(experiment.task)}, **experiment.metrics}
+    evaluator = experiment.evaluator()
+    evaluator.metrics = names
+    judged = evaluator.judge(evaluator.outputs(part.x), part.target, part.weight)
+    network.load_state(kept)
+    return {"rows": len(part), "loss": judged.loss, **judged.metrics}
+
+
+def _conclude(run: Run, state: TrainState, test: dict[str, Any] | None, error: NumericError | None) -> Outcome:
+    """Write the run's end into run.json."""
+    rows = run.read_metrics()
+    best = next((row for row in rows if row["epoch"] == state.best.epoch), {})
+    run.update(
+        status=state.status,
+        stop_reason=state.stop_reason,
+        epoch=state.epoch,
+        best_epoch=state.best.epoch,
+        metrics={"best": best, "last": rows[-1] if rows else {}},
+        test=test,
+    )
+    return Outcome(run, state, best, test, error)
+
+
+def config_text(config: Config, experiment: Experiment) -> str:
+    """Return ``config.yaml``: the resolved config with the loss and metrics that followed the task, complete."""
+    resolved = config.resolved()
+    resolved["loss"] = resolved["loss"] or experiment.loss_spec
+    resolved["metrics"] = list(experiment.metric_specs.values())
+    return yaml.safe_dump(resolved, sort_keys=False, allow_unicode=True, default_flow_style=None, width=120)

@@ -1,0 +1,107 @@
+"""A trained network taken from a checkpoint: judging it and predicting with it.
+
+A checkpoint is complete in itself: beside the weights it holds the architecture, the loss and the fitted preprocessing
+as plain data. Loading one builds registered things by name and never runs code that came with the file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from nntrain.core.array import Array
+from nntrain.core.network import Network
+from nntrain.core.task import Task
+from nntrain.data.preprocessing import Preprocessing
+from nntrain.errors import NntrainError, RunError
+from nntrain.losses.base import LOSSES, Loss
+from nntrain.metrics.base import METRICS, Metric
+from nntrain.models.base import ARCHITECTURES
+from nntrain.models.build import FeatureLayout, build_network
+from nntrain.train.evaluation import Evaluator
+
+if TYPE_CHECKING:
+    from nntrain.experiment import Experiment
+
+FORMAT = 1
+"""Version of what :func:`describe_model` writes."""
+
+
+@dataclass
+class TrainedModel:
+    """A network with its preprocessing, as a checkpoint holds them.
+
+    Attributes:
+        metrics: by name, those of the config.
+        epoch: after how many epochs these weights were.
+    """
+
+    network: Network
+    loss: Loss
+    task: Task
+    preprocessing: Preprocessing
+    metrics: dict[str, Metric]
+    epoch: int
+
+    def evaluator(self, metrics: Mapping[str, Metric]) -> Evaluator:
+        """Return what judges the network by some metrics."""
+        return Evaluator(self.network, self.loss, metrics, self.preprocessing.decode)
+
+
+def describe_model(experiment: Experiment) -> dict[str, Any]:
+    """Return the plain data from which :func:`load_model` builds the same network again."""
+    config = experiment.config
+    plain, _ = experiment.prepared.preprocessing.state()
+    return {
+        "format": FORMAT,
+        "architecture": config.architecture,
+        "loss": experiment.loss_spec,
+        "output_activation": config.output_activation,
+        "metrics": experiment.metric_specs,
+        "seed": config.seed,
+        "preprocessing": plain,
+    }
+
+
+def model_arrays(experiment: Experiment) -> dict[str, Array]:
+    """Return the arrays that belong to :func:`describe_model`'s plain data."""
+    _, arrays = experiment.prepared.preprocessing.state()
+    return {f"preprocessing.{name}": value for name, value in arrays.items()}
+
+
+def load_model(arrays: Mapping[str, Array], state: Mapping[str, Any], path: str) -> TrainedModel:
+    """Return the model a checkpoint holds.
+
+    Args:
+        arrays: of the checkpoint.
+        state: of the checkpoint.
+        path: of the checkpoint, for messages.
+
+    Raises:
+        RunError: the checkpoint is of another format, or names what this version does not know.
+    """
+    model = state["model"]
+    if model.get("format") != FORMAT:
+        raise RunError(f"the model's format is {model.get('format')!r}, this version reads {FORMAT}", path=path)
+    try:
+        preprocessing = Preprocessing.load(model["preprocessing"], _under("preprocessing", arrays))
+        loss = LOSSES.build(model["loss"])
+        loss.build(preprocessing.task)
+        layout = FeatureLayout(preprocessing.shape, preprocessing.embedded)
+        architecture = ARCHITECTURES.build(model["architecture"])
+        network = build_network(
+            architecture, layout, loss, preprocessing.task, model["output_activation"], model["seed"]
+        )
+        network.load_state(_under("weights", arrays))
+        metrics = {name: METRICS.build(spec) for name, spec in model["metrics"].items()}
+    except NntrainError as error:
+        raise RunError(f"the model cannot be built: {error.problems[0].message}", path=path) from None
+    except (KeyError, TypeError, ValueError) as error:
+        raise RunError(f"the model cannot be built from this checkpoint ({error})", path=path) from None
+    return TrainedModel(network, loss, preprocessing.task, preprocessing, metrics, state["epoch"])
+
+
+def _under(prefix: str, arrays: Mapping[str, Array]) -> dict[str, Array]:
+    start = len(prefix) + 1
+    return {name[start:]: value for name, value in arrays.items() if name.startswith(f"{prefix}.")}

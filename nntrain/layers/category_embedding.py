@@ -1,0 +1,173 @@
+"""Learned vectors for the categories of table columns."""
+
+from __future__ import annotations
+
+import math
+from typing import Annotated
+
+import numpy as np
+from annotated_types import Ge, MinLen
+
+from nntrain.core.array import Array, Shape
+from nntrain.core.initializers import INITIALIZERS, InitializerLike
+from nntrain.core.layer import LAYERS, Context, Layer
+from nntrain.errors import ConfigError, DataError
+
+
+def default_dimension(categories: int) -> int:
+    """Return min(50, categories // 2 + 1), the rule of thumb of Howard and Gugger (fastai, 2018).
+
+    >>> default_dimension(3), default_dimension(1000)
+    (2, 50)
+    """
+    return min(50, categories // 2 + 1)
+
+
+@LAYERS.register("category_embedding")
+class CategoryEmbedding(Layer):
+    """Replaces columns of category codes by learned vectors: y = [other columns, table_1[code_1], ...].
+
+    The input (B, F) holds codes 0, 1, ... as numbers in the columns named; the output (B, F - columns + dimensions)
+    holds the other columns in their order, then one vector a column (Guo and Berkhahn 2016). Code 0 is the bucket of
+    categories that are unknown or missing, and counts in ``categories``.
+
+    Args:
+        columns: indexes of the code columns in the input, from 0.
+        categories: how many codes each of them has.
+        dimensions: length of the vectors, one number for all columns or one for each; where left out,
+            min(50, categories // 2 + 1).
+        initializer: first values of the tables.
+
+    Raises:
+        ConfigError: the arguments do not fit each other or the input.
+        DataError: a code is no whole number from 0 to categories - 1.
+
+    >>> CategoryEmbedding(columns=[1], categories=[5], dimensions=4).build((3,))
+    (6,)
+    """
+
+    def __init__(
+        self,
+        columns: Annotated[list[Annotated[int, Ge(0)]], MinLen(1)],
+        categories: list[Annotated[int, Ge(1)]],
+        dimensions: Annotated[int, Ge(1)] | list[Annotated[int, Ge(1)]] | None = None,
+        initializer: InitializerLike = "normal",
+    ) -> None:
+        self.columns = columns
+        self.categories = categories
+        self.dimensions = dimensions
+        self.initializer = INITIALIZERS.build(initializer)
+
+    def build(self, in_shape: Shape) -> Shape:
+        if len(in_shape) != 1:
+            raise self.shape_error("examples of shape (features,)", in_shape)
+        if len(set(self.columns)) < len(self.columns) or not all(0 <= c < in_shape[0] for c in self.columns):
+            raise self.shape_error(f"columns that are distinct and in the input, and has {self.columns}", in_shape)
+        widths = self._widths()
+        self.others = np.array([c for c in range(in_shape[0]) if c not in self.columns], np.intp)
+        self._numbers = np.arange(0)
+        self._limits = np.array(self.categories, np.float64)
+        self.tables = [
+            self.add_parameter(f"table_{i + 1}", (count, width), self.initializer)
+            for i, (count, width) in enumerate(zip(self.categories, widths, strict=True))
+        ]
+        ends = (len(self.others) + np.cumsum(widths)).tolist()
+        self._parts = [slice(end - width, end) for end, width in zip(ends, widths, strict=True)]
+        return (ends[-1],)
+
+    def _widths(self) -> list[int]:
+        if self.dimensions is None:
+            widths = [default_dimension(count) for count in self.categories]
+        else:
+            one = isinstance(self.dimensions, int)
+            widths = [self.dimensions] * len(self.columns) if one else list(self.dimensions)  # type: ignore
+        for key, values in (("categories", self.categories), ("dimensions", widths)):
+            if len(values) != len(self.columns):
+                raise ConfigError(f"category_embedding: {key}: expected {len(self.columns)} numbers, got {len(values)}")
+        return widths
+
+    def forward(self, x: Array, ctx: Context) -> Array:
+        self._codes = self._read_codes(x)
+        y = self.scratch("y", (len(x), self._parts[-1].stop))
+        for i, column in enumerate(self.others):
+            y[:, i] = x[:, column]
+        for i, (table, part) in enumerate(zip(self.tables, self._parts, strict=True)):
+            vectors = self.scratch(f"vectors_{i}", (len(x), table.shape[1]))
+            # mode "clip" lets take write into out without a buffer; the codes are checked already
+            y[:, part] = np.take(table.value, self._codes[i], axis=0, out=vectors, mode="clip")
+        return y
+
+    def _read_codes(self, x: Array) -> Array:
+        """Return the codes (columns, B) as integers.
+
+        Raises:
+            DataError: one is no whole number in its column's range.
+        """
+        shape = (len(self.columns), len(x))
+        given, codes = self.scratch("given", shape, np.float64), self.scratch("codes", shape, np.intp)
+        for i, column in enumerate(self.columns):
+            given[i] = x[:, column]
+        with np.errstate(invalid="ignore"):
+            np.copyto(codes, given, casting="unsafe")
+        valid = np.equal(codes, given, out=self.scratch("valid", shape, np.bool_))
+        in_range = np.less(given, self._limits[:, None], out=self.scratch("in_range", shape, np.bool_))
+        np.logical_and(valid, in_range, out=valid)
+        np.logical_and(valid, np.greater_equal(given, 0, out=in_range), out=valid)
+        if not valid.all():
+            raise self._invalid_code(given, valid)
+        return codes
+
+    def _invalid_code(self, given: Array, valid: Array) -> DataError:
+        i, row = np.argwhere(~valid)[0]
+        return DataError(
+            f"{self.name or 'category_embedding'}: input column {self.columns[i]}: expected a code from 0 to "
+            f"{self.categories[i] - 1}, got {given[i, row]:g} in row {row} of the batch"
+        )
+
+    def backward(self, dy: Array) -> Array | None:
+        if len(dy):
+            self._sort_codes()
+        for i, (table, part) in enumerate(zip(self.tables, self._parts, strict=True)):
+            gradient = table.gradient_slot()
+            gradient.fill(0)
+            if len(dy):
+                self._add_rows(gradient, dy[:, part], i)
+            table.commit()
+        if not self.needs_input_gradient:
+            return None
+        dx = self.scratch("dx", (len(dy), len(self.others) + len(self.columns)))
+        dx.fill(0)
+        for i, column in enumerate(self.others):
+            dx[:, column] = dy[:, i]
+        return dx
+
+    def _sort_codes(self) -> None:
+        """Sort the rows of the batch by code, for each column; rows of one code keep their order."""
+        # Keys code * B + row sort in place, so nothing is allocated, and sums over them have a fixed order.
+        rows = self._codes.shape[1]
+        self._ordered_codes = np.multiply(self._codes, rows, out=self.scratch("keys", self._codes.shape, np.intp))
+        np.add(self._ordered_codes, self._row_numbers(rows), out=self._ordered_codes)
+        self._ordered_codes.sort(axis=1)
+        self._order = np.remainder(self._ordered_codes, rows, out=self.scratch("order", self._codes.shape, np.intp))
+        np.floor_divide(self._ordered_codes, rows, out=self._ordered_codes)
+
+    def _add_rows(self, gradient: Array, dy: Array, i: int) -> None:
+        """Write the sum of the rows of dy with each code into the table's gradient."""
+        codes = self._ordered_codes[i]
+        ordered, contiguous = (self.scratch(f"{key}_{i}", dy.shape) for key in ("ordered", "dy"))
+        np.copyto(contiguous, dy)
+        np.take(contiguous, self._order[i], axis=0, out=ordered, mode="clip")
+        begins = self.scratch("begins", codes.shape, np.bool_)
+        begins[0] = True
+        np.not_equal(codes[1:], codes[:-1], out=begins[1:])
+        starts = np.flatnonzero(begins)
+        sums = self.scratch(f"sums_{i}", (len(starts), dy.shape[1]))
+        gradient[codes[starts]] = np.add.reduceat(ordered, starts, axis=0, out=sums)
+
+    def _row_numbers(self, rows: int) -> Array:
+        if len(self._numbers) < rows:
+            self._numbers = np.arange(rows)
+        return self._numbers[:rows]
+
+    def flops(self, in_shape: Shape, out_shape: Shape) -> int:
+        return math.prod(out_shape)

@@ -1,0 +1,82 @@
+"""Bounded, s-shaped activations."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import numpy as np
+
+from nntrain.core.array import Array
+from nntrain.core.layer import LAYERS, Context
+from nntrain.layers.activation import Activation
+
+
+def sigmoid(x: Array, out: Array) -> Array:
+    """Write 1 / (1 + exp(-x)) = 0.5 tanh(0.5 x) + 0.5, which cannot overflow and is faster than exp, into ``out``.
+
+    >>> sigmoid(np.array([0.0, 1000.0]), np.empty(2)).tolist()
+    [0.5, 1.0]
+    """
+    np.multiply(x, 0.5, out=out)
+    np.tanh(out, out=out)
+    np.multiply(out, 0.5, out=out)
+    return np.add(out, 0.5, out=out)
+
+
+@LAYERS.register("sigmoid")
+class Sigmoid(Activation):
+    """Logistic function: y = 1 / (1 + exp(-x)), dy/dx = y (1 - y).
+
+    >>> Sigmoid().forward(np.zeros((1, 2)), Context()).tolist()
+    [[0.5, 0.5]]
+    """
+
+    cost: ClassVar[int] = 4
+
+    def forward(self, x: Array, ctx: Context) -> Array:
+        self.y = sigmoid(x, self.scratch("y", x.shape))
+        return self.y
+
+    def backward(self, dy: Array) -> Array:
+        dx = np.subtract(1, self.y, out=self.scratch("dx", dy.shape))
+        np.multiply(dx, self.y, out=dx)
+        return np.multiply(dx, dy, out=dx)
+
+
+@LAYERS.register("tanh")
+class Tanh(Activation):
+    """Hyperbolic tangent: y = tanh(x), dy/dx = 1 - y^2.
+
+    >>> Tanh().forward(np.zeros((1, 2)), Context()).tolist()
+    [[0.0, 0.0]]
+    """
+
+    def forward(self, x: Array, ctx: Context) -> Array:
+        self.y = np.tanh(x, out=self.scratch("y", x.shape))
+        return self.y
+
+    def backward(self, dy: Array) -> Array:
+        dx = np.square(self.y, out=self.scratch("dx", dy.shape))
+        np.subtract(1, dx, out=dx)
+        return np.multiply(dx, dy, out=dx)
+
+
+@LAYERS.register("softsign")
+class Softsign(Activation):
+    """A curve like tanh with slower tails: y = x / (1 + |x|), dy/dx = 1 / (1 + |x|)^2 (Bergstra et al. 2009).
+
+    >>> Softsign().forward(np.array([[-1.0, 3.0]]), Context()).tolist()
+    [[-0.5, 0.75]]
+    """
+
+    cost: ClassVar[int] = 3
+
+    def forward(self, x: Array, ctx: Context) -> Array:
+        self.scale = np.abs(x, out=self.scratch("scale", x.shape))
+        np.add(self.scale, 1, out=self.scale)
+        return np.divide(x, self.scale, out=self.scratch("y", x.shape))
+
+    def backward(self, dy: Array) -> Array:
+        # Two divisions, since the square of a large x would overflow.
+        dx = np.divide(dy, self.scale, out=self.scratch("dx", dy.shape))
+        return np.divide(dx, self.scale, out=dx)

@@ -1,0 +1,55 @@
+"""The same training several times: with other seeds, or with each fold held out in turn."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from nntrain.config.schema import Config
+from nntrain.experiment import Experiment, assemble
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One of the trainings: its name, such as ``seed-1`` or ``fold-1``, and its experiment."""
+
+    name: str
+    experiment: Experiment
+
+
+def members(config: Config, seeds: int | None) -> Iterator[Member]:
+    """Yield the trainings: one for each seed, or one for each fold."""
+    if seeds:
+        for i in range(seeds):
+            seed = config.seed + i
+            yield Member(f"seed-{seed}", assemble(config.model_copy(update={"seed": seed})))
+        return
+    for fold in range(config.data.folds or 0):
+        yield Member(f"fold-{fold + 1}", assemble(config, fold))
+
+
+def kind_of(seeds: int | None) -> Literal["seeds", "folds"]:
+    """Return the folder's name under the parent."""
+    return "seeds" if seeds else "folds"
+
+
+def summarize(rows: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, float | int | None]]:
+    """Return mean, standard deviation (n - 1), smallest and largest of each value over the members' best rows.
+
+    >>> summarize([{"val_loss": 1.0}, {"val_loss": 3.0}])["val_loss"]["mean"]
+    2.0
+    """
+    names = [name for name in (rows[0] if rows else {}) if name not in ("epoch", "step", "learning_rate")]
+    return {name: _spread([row.get(name) for row in rows]) for name in names}
+
+
+def _spread(values: Sequence[float | None]) -> dict[str, float | int | None]:
+    known = [value for value in values if value is not None and math.isfinite(value)]
+    if not known:
+        return {"mean": None, "deviation": None, "min": None, "max": None, "count": 0}
+    deviation = statistics.stdev(known) if len(known) > 1 else None
+    mean = math.fsum(known) / len(known)
+    return {"mean": mean, "deviation": deviation, "min": min(known), "max": max(known), "count": len(known)}

@@ -1,0 +1,163 @@
+"""Finding runs: by directory, by name, the latest, or all of a folder."""
+
+from __future__ import annotations
+
+import glob
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from nntrain.errors import ConfigError, NntrainError, RunError, did_you_mean, enumerate_names, quote
+from nntrain.runs.run import Run, is_run
+
+LATEST = "latest"
+
+
+@dataclass
+class Found:
+    """Runs found, those that cannot be read with the reason, and notices about what is no run."""
+
+    runs: list[Run] = field(default_factory=list)
+    unreadable: list[tuple[Path, str]] = field(default_factory=list)
+    notices: list[str] = field(default_factory=list)
+
+    def take(self, folder: Path) -> None:
+        """Add what is at ``folder``."""
+        if not is_run(folder):
+            self.notices.append(f"{folder}: not a run, passed over")
+            return
+        try:
+            self.runs.append(Run.open(folder))
+        except NntrainError as error:
+            self.unreadable.append((folder, error.problems[0].message))
+
+
+def find_runs(runs_dir: str) -> Found:
+    """Return the runs of a folder, the oldest first, equal times by name.
+
+    A folder that does not exist holds no runs; files and hidden folders, such as a run that is just being made, are
+    passed over in silence, other folders with a notice.
+    """
+    found = Found()
+    top = Path(runs_dir)
+    try:
+        entries = sorted(top.iterdir()) if top.is_dir() else []
+    except OSError as error:
+        raise ConfigError(f"--runs-dir: {(error.strerror or str(error)).lower()}", path=runs_dir) from None
+    for folder in entries:
+        if not folder.name.startswith(".") and folder.is_dir():
+            found.take(folder)
+    found.runs.sort(key=age)
+    return found
+
+
+def age(run: Run) -> tuple[str, str]:
+    """Return the sort key of runs by age."""
+    return run.info["created"], run.name
+
+
+def resolve(run: str, runs_dir: str) -> Run:
+    """Return the run that ``run`` means: a directory, its name under ``runs_dir``, or ``latest``.
+
+    Raises:
+        ConfigError: there is none; the message holds the closest name.
+        RunError: the directory is no run, or its run.json is damaged.
+    """
+    if run == LATEST:
+        return _latest(runs_dir)
+    return Run.open(locate(run, runs_dir))
+
+
+def locate(run: str, runs_dir: str) -> Path:
+    """Return the directory that ``run`` means.
+
+    Raises:
+        ConfigError: there is none.
+    """
+    if run == LATEST:
+        return _latest(runs_dir).path
+    for place in (Path(run), Path(runs_dir) / run):
+        if run and "\0" not in run and os.path.lexists(place):
+            return place
+    names = _names(runs_dir)
+    known = f" (there are: {enumerate_names(names, 10)})" if names else ""
+    raise ConfigError(
+        f"no run {quote(run)} here or in {quote(runs_dir)}{did_you_mean(run, names)}{known}",
+        help="nntrain runs lists them; another folder: --runs-dir",
+    )
+
+
+def _names(runs_dir: str) -> list[str]:
+    try:
+        with os.scandir(runs_dir) as entries:
+            return sorted(entry.name for entry in entries if entry.is_dir() and not entry.name.startswith("."))
+    except OSError:
+        return []  # no such folder: no names to suggest
+
+
+def _latest(runs_dir: str) -> Run:
+    found = find_runs(runs_dir)
+    if not found.runs:
+        raise ConfigError(
+            f"latest: no runs in {quote(runs_dir)}", help="nntrain fit makes one; another folder: --runs-dir"
+        )
+    return found.runs[-1]
+
+
+def select(runs: Sequence[str], runs_dir: str) -> Found:
+    """Return the runs that several arguments mean; each argument may also be a pattern such as ``runs/*``.
+
+    Raises:
+        ConfigError: an argument means nothing that exists.
+        RunError: none of them is a run.
+    """
+    found = Found()
+    seen: set[str] = set()
+    for argument in runs:
+        for place in _places(argument, runs_dir):
+            real = os.path.realpath(place)
+            if real not in seen:
+                seen.add(real)
+                found.take(place)
+    if not found.runs and not found.unreadable:
+        raise RunError(f"no run among {enumerate_names(list(runs), 5)}: a run directory holds a run.json")
+    return found
+
+
+def _places(argument: str, runs_dir: str) -> list[Path]:
+    if glob.has_magic(argument) and not os.path.lexists(argument):
+        # Path.glob takes no absolute pattern.
+        below = os.path.join(glob.escape(runs_dir), argument)  # noqa: PTH118
+        matches = glob.glob(argument) or glob.glob(below)  # noqa: PTH207
+        if matches:
+            return [Path(match) for match in sorted(matches)]
+    return [locate(argument, runs_dir)]
+
+
+def list_runs(runs_dir: str) -> tuple[list[dict[str, Any]], list[str]]:
+    """Return the rows of ``nntrain runs``, the oldest first, and notices."""
+    found = find_runs(runs_dir)
+    rows = [_row(run) for run in found.runs]
+    rows += [{**dict.fromkeys(_COLUMNS), "name": path.name, "status": "unreadable"} for path, _ in found.unreadable]
+    return rows, [*found.notices, *(f"{path}: unreadable: {reason}" for path, reason in found.unreadable)]
+
+
+_COLUMNS = ("name", "status", "epoch", "best_epoch", "monitor", "created")
+
+
+def _row(run: Run) -> dict[str, Any]:
+    info = run.info
+    try:
+        rows = run.read_metrics()
+    except NntrainError:
+        rows = []  # the list shows what it can; ``show`` and ``compare`` say what is wrong
+    best = next((row for row in rows if row.get("epoch") == info.get("best_epoch")), rows[-1] if rows else {})
+    monitor = next((name for name in (info.get("monitor"), "val_loss", "train_loss") if name in best), None)
+    value = best.get(monitor) if monitor else None
+    shown = f"{monitor} {value:.5g}" if isinstance(value, (int, float)) else None
+    epoch = info.get("epoch") if isinstance(info.get("epoch"), int) else len(rows)
+    return dict(
+        zip(_COLUMNS, (run.name, run.status, epoch, info.get("best_epoch"), shown, info["created"]), strict=True)
+    )
