@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 
 from nntrain.core.array import Array
-from nntrain.data.prepare import load_for_eval
+from nntrain.data.preparation import load_for_eval
 from nntrain.data.table import read_table
 from nntrain.inference import TrainedModel, load_model
 from nntrain.metrics.base import METRICS, evaluate
@@ -37,7 +37,9 @@ class Evaluation:
 
 
 def load_trained(run: Run, checkpoint: CheckpointName) -> TrainedModel:
-    """Return the model of a run's checkpoint."""
+    """Return the model of a run's checkpoint; of the last one where no epoch has been the best yet."""
+    if checkpoint == "best" and not run.checkpoints.path("best").exists() and run.checkpoints.path("last").exists():
+        checkpoint = "last"
     arrays, state = run.checkpoints.load(checkpoint)
     return load_model(arrays, state, str(run.checkpoints.path(checkpoint)))
 
@@ -62,7 +64,7 @@ def evaluate_csv(run: Run, csv: str, checkpoint: CheckpointName, unknown_class: 
         "checkpoint": checkpoint,
         "epoch": model.epoch,
         "csv": csv,
-        "sha256": table.sha256,
+        "sha256": table.sha256[csv],
         "rows": len(prepared.dataset),
         "unknown_rows": int((~known).sum()),
         "loss": judged.loss,

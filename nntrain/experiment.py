@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from nntrain.config.schema import Config
 from nntrain.core.network import Network
 from nntrain.core.task import Task
+from nntrain.data.options import ColumnOptions, DataOptions
 from nntrain.errors import ConfigError, NntrainError, did_you_mean, enumerate_names, quote
 from nntrain.losses.base import LOSSES, Loss
 from nntrain.metrics.base import METRICS, Metric
@@ -27,7 +29,7 @@ from nntrain.train.supervised import Supervised
 from nntrain.train.trainer import CheckpointStore, Observer, Recorder, Trainer
 
 if TYPE_CHECKING:
-    from nntrain.data.prepare import Prepared
+    from nntrain.data.preparation import Prepared
 
 
 @dataclass(frozen=True)
@@ -192,6 +194,15 @@ class Experiment:
         regularization = Regularization(self.network.store, **penalties) if any(penalties.values()) else None
         return Supervised(replicas, optimizer, clipping, regularization)
 
+    def memory_bytes(self) -> int:
+        """Return about how much memory training takes: weights and their like, a batch's activations, the data."""
+        parameters, batch = self.network.store.size, self.config.batch_size
+        rows = len(self.prepared.train) if isinstance(batch, str) else batch
+        slots = len(OPTIMIZERS.build(self.config.optimizer).slots)
+        copies = 4 + slots  # values, gradients, the watch's copy and the best epoch's; then the optimizer's
+        activations = 2 * rows * sum(math.prod(row.out_shape) for row in self.network.table())
+        return self.network.dtype.itemsize * (copies * parameters + activations) + self.prepared.train.x.nbytes
+
     def callbacks(self) -> list[Callback]:
         """Return the callbacks, with their directions known."""
         specs = list(self.config.callbacks)
@@ -228,12 +239,13 @@ def assemble(config: Config, fold: int | None = None) -> Experiment:
         ConfigError: parts of the config do not fit each other or the data.
         DataError: a file or column is missing or unusable.
     """
-    from nntrain.data.prepare import prepare
+    from nntrain.data.preparation import prepare
 
+    _refuse_what_is_to_come(config)
     planned = plan(config)
     task_hint = None if planned.loss is None else planned.loss.implied_task
     prepared = prepare(
-        config.data,
+        data_options(config),
         config.resolve_path,
         config.seed,
         task_hint=task_hint,
@@ -251,6 +263,36 @@ def assemble(config: Config, fold: int | None = None) -> Experiment:
     layout = FeatureLayout(prepared.preprocessing.shape, prepared.preprocessing.embedded)
     network = build_network(planned.architecture, layout, loss, prepared.task, config.output_activation, config.seed)
     return Experiment(config, prepared, network, loss, loss_spec, metrics, specs, prepared.preprocessing.decode)
+
+
+def data_options(config: Config) -> DataOptions:
+    """Return the data section as the data package takes it."""
+    plain = config.data.model_dump()
+    columns = {name: ColumnOptions(**own) for name, own in plain.pop("columns").items()}
+    forms = dict.fromkeys(_FORMS)
+    return DataOptions(**{**plain, "columns": columns, **forms})
+
+
+_FORMS = ("image", "sequence", "series")
+
+
+def _refuse_what_is_to_come(config: Config) -> None:
+    """Say of keys that are valid, and not supported by this version, that they are not."""
+    problems = [
+        config.problem(("data", form), "examples of this form are not supported yet; rows of a table are")
+        for form in _FORMS
+        if getattr(config.data, form) is not None
+    ]
+    if config.stream is True:
+        problems.append(
+            config.problem(("stream",), "reading a table in pieces is not supported yet; use auto or false")
+        )
+    if config.tensorboard:
+        problems.append(config.problem(("tensorboard",), "TensorBoard files are not supported yet"))
+    if config.plugins:
+        problems.append(config.problem(("plugins",), "plug-ins are not supported yet"))
+    if problems:
+        raise ConfigError(problems)
 
 
 def default_loss(task: Task) -> str:

@@ -168,8 +168,22 @@ def _conclude(run: Run, state: TrainState, test: dict[str, Any] | None, error: N
 
 
 def config_text(config: Config, experiment: Experiment) -> str:
-    """Return ``config.yaml``: the resolved config with the loss and metrics that followed the task, complete."""
+    """Return ``config.yaml``: resolved, with the loss and metrics that followed the task, and with whole paths."""
     resolved = config.resolved()
-    resolved["loss"] = resolved["loss"] or experiment.loss_spec
+    resolved["loss"] = experiment.loss_spec
     resolved["metrics"] = list(experiment.metric_specs.values())
-    return yaml.safe_dump(resolved, sort_keys=False, allow_unicode=True, default_flow_style=None, width=120)
+    resolved["plugins"] = [_whole(config, path) for path in resolved["plugins"]]
+    data = resolved["data"]
+    data["train"] = [_whole(config, path) for path in data["train"]]
+    for key in ("validation", "test", "split"):
+        if isinstance(data[key], str) and data[key] not in _NO_FILES:
+            data[key] = _whole(config, data[key])
+    text: str = yaml.safe_dump(resolved, sort_keys=False, allow_unicode=True, default_flow_style=None, width=120)
+    return text
+
+
+_NO_FILES = ("none", "auto", "random", "stratified", "tail")
+
+
+def _whole(config: Config, path: str) -> str:
+    return str(config.resolve_path(path).absolute())

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from nntrain.core.array import Array
 from nntrain.core.network import Network
 from nntrain.core.task import Task
-from nntrain.data.preprocessing import Preprocessing
+from nntrain.data.pipeline import Preprocessing
 from nntrain.errors import NntrainError, RunError
 from nntrain.losses.base import LOSSES, Loss
 from nntrain.metrics.base import METRICS, Metric

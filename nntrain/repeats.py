@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from nntrain.config.schema import Config
+from nntrain.evaluating import load_trained, prediction_columns
 from nntrain.experiment import Experiment, assemble
+from nntrain.runs.run import Run
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +36,16 @@ def members(config: Config, seeds: int | None) -> Iterator[Member]:
 def kind_of(seeds: int | None) -> Literal["seeds", "folds"]:
     """Return the folder's name under the parent."""
     return "seeds" if seeds else "folds"
+
+
+def held_out_columns(experiment: Experiment, run: Run) -> dict[str, list[Any]]:
+    """Return the best weights' predictions for a fold's held-out rows: the columns of ``out_of_fold.csv``."""
+    part = experiment.prepared.validation
+    assert part is not None, "a fold holds rows out"
+    model = load_trained(run, "best")
+    linked = model.evaluator({}).predictions(model.task, model.evaluator({}).outputs(part.x), part.target, None)
+    columns = prediction_columns(model, linked.output, part.rows)
+    return {name: list(values) for name, values in columns.items()}
 
 
 def summarize(rows: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, float | int | None]]:

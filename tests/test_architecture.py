@@ -17,8 +17,8 @@ LEVELS = {
     "core": 1,
     "layers": 2, "losses": 2, "optim": 2, "metrics": 2, "data": 2, "testing": 3,
     "models": 3, "train": 3, "config": 3, "runs": 3,
-    "experiment": 4, "inference": 4, "fitting": 5, "evaluating": 5, "repeats": 5, "starter": 5,
-    "cli": 6, "__main__": 7,
+    "experiment": 4, "inference": 4, "fitting": 5, "evaluating": 5, "repeats": 6, "starter": 5,
+    "cli": 7, "__main__": 8,
 }  # fmt: skip
 
 # The recipes of models name layers and ask losses for the number of outputs; the training step holds a loss, an

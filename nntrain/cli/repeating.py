@@ -12,7 +12,7 @@ from nntrain.cli.signals import INTERRUPTION
 from nntrain.cli.tables import table
 from nntrain.config.schema import Config
 from nntrain.fitting import Outcome
-from nntrain.repeats import kind_of, members, summarize
+from nntrain.repeats import held_out_columns, kind_of, members, summarize
 from nntrain.runs.run import Run
 
 
@@ -39,7 +39,7 @@ def fit_many(output: Output, config: Config, options: dict[str, Any]) -> int:
         if outcome.error is not None or outcome.state.status == "interrupted":
             return _cut_short(output, parent, outcomes)
         if not options["seeds"]:
-            held_out.append(experiment.held_out_predictions(outcome.run))
+            held_out.append(held_out_columns(experiment, outcome.run))
     assert parent is not None
     return _finish(output, parent, outcomes, held_out)
 

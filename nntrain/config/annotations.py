@@ -91,7 +91,7 @@ def _annotated(base: Any, marks: tuple[Any, ...], spec_of: Callable[[str], Any])
         # What stands beside the mark is the union of all that a constructor takes: a name, a mapping, the thing itself.
         members = [member for member in members if member in (int, float, bool, type(None))]
     if others:
-        members = [m if m is type(None) else Annotated[(m, *others)] for m in members]  # type: ignore[misc]
+        members = [m if m is type(None) else Annotated[(m, *others)] for m in members]
     return [*members, *(spec_of(kind) for kind in kinds)]
 
 
@@ -103,7 +103,7 @@ def choice(members: list[Any]) -> Any:
         return members[0]
     if len(members) == 2 and members[1] in (None, type(None)):
         return members[0] | None
-    tagged = tuple(Annotated[member, Tag(f"{TAG}{i}")] for i, member in enumerate(members))  # type: ignore[valid-type]
+    tagged = tuple(Annotated[member, Tag(f"{TAG}{i}")] for i, member in enumerate(members))
     expected = describe(members)
     return Annotated[
         typing.Union[tagged],  # noqa: UP007 - made of a tuple
@@ -249,4 +249,4 @@ def step(annotation: Any, part: Any) -> Any:
 def field_type(model: type[BaseModel], name: str) -> Any:
     """Return the annotation of a model's field with its marks, which pydantic keeps apart."""
     info = model.model_fields[name]
-    return Annotated[(info.annotation, *info.metadata)] if info.metadata else info.annotation  # type: ignore[misc]
+    return Annotated[(info.annotation, *info.metadata)] if info.metadata else info.annotation

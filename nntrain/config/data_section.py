@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import codecs
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from annotated_types import Ge, Lt, MinLen
 from pydantic import Field, field_validator, model_validator
@@ -19,6 +19,7 @@ Categorical = Literal["onehot", "embedding", "ordinal"]
 
 _Share = Annotated[float, Ge(0), Lt(1)]
 _File = Annotated[str, MinLen(1)]
+
 
 class ColumnSection(Section):
     """How one column is treated, where that differs from the rest of the table."""
@@ -76,21 +77,19 @@ class DataSection(Section):
     train: Annotated[list[_File], ONE_OR_MORE, MinLen(1), Says("a file (text) or a list of files")] = Field(
         description="files of the training rows: one, a list, or a glob; .csv, .csv.gz, .parquet"
     )
-    validation: Annotated[float | str, Choice(_Share, _File), Says("a share of at least 0 and below 1, a file or 'none'")] = Field(
-        0.2, description="share of the training rows that is held out, a file, or `none`"
-    )
-    test: Annotated[float | str | None, Choice(_Share, _File, None), Says("a share of at least 0 and below 1 or a file")] = Field(
-        None, description="a share or a file; evaluated once, at the end, with the best checkpoint"
-    )
+    validation: Annotated[
+        float | str, Choice(_Share, _File), Says("a share of at least 0 and below 1, a file or 'none'")
+    ] = Field(0.2, description="share of the training rows that is held out, a file, or `none`")
+    test: Annotated[
+        float | str | None, Choice(_Share, _File, None), Says("a share of at least 0 and below 1 or a file")
+    ] = Field(None, description="a share or a file; evaluated once, at the end, with the best checkpoint")
     target: Annotated[list[str], ONE_OR_MORE, MinLen(1), Says("the name of a column (text) or a list of them")] = Field(
         description="column or columns to be predicted"
     )
     task: Literal["auto", "classification", "regression", "multilabel"] = Field(
         "auto", description="what is predicted; `auto` follows the loss, else the target's values"
     )
-    features: Columns | None = Field(
-        None, description="columns that are inputs; all but the target where left out"
-    )
+    features: Columns | None = Field(None, description="columns that are inputs; all but the target where left out")
     ignore: Columns = Field([], description="columns that are no inputs")
     columns: dict[str, ColumnSection] = Field({}, description="treatment of single columns, by name")
     scale: Scale = Field("standard", description="scaling of numeric features")

@@ -6,7 +6,7 @@ from typing import Any
 
 import yaml
 
-from nntrain.config.scalars import NumberTooLong, resolve
+from nntrain.config.scalars import CURLY_QUOTES, NumberTooLong, resolve
 
 
 class _Dumper(yaml.SafeDumper):
@@ -19,39 +19,35 @@ class _Dumper(yaml.SafeDumper):
         super().increase_indent(flow, False)
 
 
-# Every plain scalar keeps the tag the representer gave it, so the emitter decides on syntax alone; on meaning, below.
+# Without resolvers the emitter takes every scalar for text and writes it bare where its style allows; what the bare
+# word would mean is decided here, in _style.
 _Dumper.yaml_implicit_resolvers = {}
 
 
-def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
-    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=_style(text))
+def _scalar(dumper: yaml.SafeDumper, text: str, style: str | None = None) -> yaml.ScalarNode:
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
 
 
 def _style(text: str) -> str | None:
-    if not text.isprintable() or not text.isascii() and any(c in "\u2028\u2029\x85\ufeff" for c in text):
+    if not text.isprintable():
         return '"'
     try:
-        is_text = resolve(text) == text
+        is_text = text != "" and resolve(text) == text
     except NumberTooLong:
         is_text = False
-    plain = is_text and text not in ("<<", "=") and text[0] not in "“”„‟‘’‚‛"
-    return None if plain else "'"
-
-
-def _scalar(kind: str, text: str) -> Any:
-    # The tag of an implicit string makes the emitter write the word bare.
-    return lambda dumper, value: dumper.represent_scalar("tag:yaml.org,2002:str", text or _number(value))
+    is_plain = is_text and text not in ("<<", "=") and not text.startswith(CURLY_QUOTES)
+    return None if is_plain else "'"
 
 
 def _number(value: float) -> str:
     return repr(value).replace("inf", ".inf").replace("nan", ".nan")
 
 
-_Dumper.add_representer(str, _text)
-_Dumper.add_representer(int, _scalar("int", ""))
-_Dumper.add_representer(float, _scalar("float", ""))
-_Dumper.add_representer(bool, lambda dumper, value: _scalar("bool", "true" if value else "false")(dumper, value))
-_Dumper.add_representer(type(None), _scalar("null", "null"))
+_Dumper.add_representer(str, lambda dumper, value: _scalar(dumper, value, _style(value)))
+_Dumper.add_representer(int, lambda dumper, value: _scalar(dumper, str(value)))
+_Dumper.add_representer(float, lambda dumper, value: _scalar(dumper, _number(value)))
+_Dumper.add_representer(bool, lambda dumper, value: _scalar(dumper, "true" if value else "false"))
+_Dumper.add_representer(type(None), lambda dumper, value: _scalar(dumper, "null"))
 
 
 def dump_yaml(values: Any) -> str:

@@ -12,12 +12,10 @@ from typing import Any
 
 from nntrain.config.nodes import DEEPEST, MOST_NODES, Node, compose
 from nntrain.config.place import KeyPath, LineTable, Place, dotted
-from nntrain.config.scalars import NumberTooLong, resolve
+from nntrain.config.scalars import CURLY_QUOTES, NumberTooLong, resolve
 from nntrain.config.source import decode, read
 from nntrain.config.syntax import conflict_marker
 from nntrain.errors import ConfigError, Problem, quote
-
-_CURLY = tuple("“”„‟‘’‚‛")
 
 _KINDS = {"mapping": "a mapping", "sequence": "a list"}
 
@@ -113,7 +111,7 @@ class _Expansion:
     def scalar(self, node: Node, at: KeyPath) -> Any:
         if not node.is_plain:
             return self.checked_text(node, at)
-        if node.text.startswith(_CURLY):
+        if node.text.startswith(CURLY_QUOTES):
             self.curly(node, at)
             return None
         try:
@@ -166,7 +164,7 @@ class _Expansion:
         elif key.is_plain and not isinstance(_resolved(key), str):
             remedy = f"write it in quotes: '{key.text}'" if key.text else "put the key before the ':'"
             self.report(key, f"{_prefix(at)}expected text as a key, got {quote(_resolved(key))}", remedy)
-        elif key.is_plain and key.text.startswith(_CURLY):
+        elif key.is_plain and key.text.startswith(CURLY_QUOTES):
             self.curly(key, at)
         else:
             return self.checked_text(key, at)
@@ -178,7 +176,7 @@ class _Expansion:
         self.report(second, message, "keep one of them")
 
     def curly(self, node: Node, at: KeyPath) -> None:
-        remedy = 'use straight quotes (" or \'); curly ones would be part of the text'
+        remedy = "use straight quotes (\" or '); curly ones would be part of the text"
         self.spoil(node, at, f"value {quote(node.text)} has curly quotes", remedy)
 
     def refused_tag(self, node: Node, at: KeyPath) -> None:

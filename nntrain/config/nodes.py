@@ -57,15 +57,18 @@ class _Composer:
         self.count = 0
 
     def document(self) -> Node:
-        self.events.get_event()  # the stream's start
+        self.next_event()  # the stream's start
         if self.events.check_event(yaml.StreamEndEvent):
             return Node("scalar", 0, is_plain=True)
-        self.events.get_event()  # the document's start
-        root = self.node(self.events.get_event(), 0)
-        self.events.get_event()  # the document's end
+        self.next_event()  # the document's start
+        root = self.node(self.next_event(), 0)
+        self.next_event()  # the document's end
         if not self.events.check_event(yaml.StreamEndEvent):
-            raise self.error("a second document begins here; a config is one document", self.events.get_event())
+            raise self.error("a second document begins here; a config is one document", self.next_event())
         return root
+
+    def next_event(self) -> Any:
+        return self.events.get_event()  # type: ignore[no-untyped-call]
 
     def node(self, event: Any, depth: int) -> Node:
         self.count += 1
@@ -95,13 +98,13 @@ class _Composer:
             node.text, node.is_plain = event.value, event.style is None
         elif isinstance(event, yaml.SequenceStartEvent):
             node.kind = "sequence"
-            while not isinstance(child := self.events.get_event(), yaml.SequenceEndEvent):
+            while not isinstance(child := self.next_event(), yaml.SequenceEndEvent):
                 node.items.append(self.node(child, depth + 1))
         else:
             node.kind = "mapping"
-            while not isinstance(child := self.events.get_event(), yaml.MappingEndEvent):
+            while not isinstance(child := self.next_event(), yaml.MappingEndEvent):
                 key = self.node(child, depth + 1)
-                node.pairs.append((key, self.node(self.events.get_event(), depth + 1)))
+                node.pairs.append((key, self.node(self.next_event(), depth + 1)))
 
     def error(self, message: str, event: Any) -> ConfigError:
         line, column = self.lines.at(event.start_mark.index)

@@ -13,6 +13,8 @@ from nntrain.config.place import KeyPath, Place, dotted
 from nntrain.config.unknown_keys import keys_of, unknown_key
 from nntrain.errors import Problem, quote, shorten
 
+_LIKE_A_NUMBER = re.compile(r"[-+]?[0-9][0-9_]*([.,][0-9]+)?([eE][-+]?[0-9]+)?")
+
 
 def problem_of(issue: Issue, document: Document, listed: set[str]) -> Problem:
     """Return the problem an issue is, at its place in a document.
@@ -80,7 +82,7 @@ def _remedy(expected: str, value: Any, place: Place | None) -> str | None:
 def _remedy_for_text(expected: str, value: str) -> str | None:
     if "true or false" in expected and value.lower() in ("yes", "no", "on", "off", "y", "n", "true", "false"):
         return f"write {'true' if value.lower() in ('yes', 'on', 'y', 'true') else 'false'}"
-    if re.search("integer|number", expected) and re.fullmatch(r"[-+]?[0-9][0-9_]*([.,][0-9]+)?([eE][-+]?[0-9]+)?", value):
+    if re.search("integer|number", expected) and _LIKE_A_NUMBER.fullmatch(value):
         return f"write {value.replace('_', '').replace(',', '.')}, without quotes"
     return None
 

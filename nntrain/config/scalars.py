@@ -9,10 +9,13 @@ from __future__ import annotations
 import re
 from typing import TypeAlias
 
-Scalar: TypeAlias = None | bool | int | float | str
+Scalar: TypeAlias = bool | int | float | str | None
 
 LONGEST_NUMBER = 300
 """Digits of the longest integer that is read; a longer one would not fit a float either."""
+
+CURLY_QUOTES = tuple("“”„‟‘’‚‛")
+"""What word processors make of quotes; to YAML they are letters."""
 
 _CONSTANTS: dict[str, Scalar] = {
     **dict.fromkeys(("", "~", "null", "Null", "NULL"), None),

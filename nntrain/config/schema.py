@@ -79,7 +79,8 @@ class Config(Settings):
         return values
 
     def _absolute(self, text: str) -> str:
-        return os.path.abspath(self.resolve_path(text))
+        # Not Path.resolve, which would follow links and so move data that a link keeps in place.
+        return os.path.abspath(self.resolve_path(text))  # noqa: PTH100
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Config) and self.resolved() == other.resolved()
@@ -179,10 +180,8 @@ def _checked(document: Document, directory: Path) -> Config:
 
 def _problems(issues: list[Issue], document: Document) -> list[Problem]:
     listed: set[str] = set()
-    problems: list[Problem] = []
-    for issue in issues:
-        if issue.kind == "unknown_key" or not _is_spoiled(issue, document):
-            problems.append(problem_of(issue, document, listed))
+    told = [issue for issue in issues if issue.kind == "unknown_key" or not _is_spoiled(issue, document)]
+    problems = [problem_of(issue, document, listed) for issue in told]
     problems = sorted([*document.problems, *problems], key=_order)
     if len(problems) <= _MOST_PROBLEMS:
         return problems

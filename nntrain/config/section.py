@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from annotated_types import MinLen
-from pydantic import BaseModel, BeforeValidator, ConfigDict
-from pydantic_core import PydanticCustomError
+from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic_core import PydanticCustomError, core_schema
 
 from nntrain.config.annotations import Says
 
@@ -24,12 +24,22 @@ def check_failed(at: tuple[str | int, ...], message: str, help: str | None = Non
     return PydanticCustomError("check", "check", {"at": at, "message": message, "help": help})
 
 
+class _OneOrMore:
+    """Mark of a list that may be written as its only item."""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
+        return core_schema.no_info_before_validator_function(_as_list, handler(source))
+
+    def __get_pydantic_json_schema__(self, schema: Any, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        of_list = handler(schema)
+        return {"anyOf": [of_list["items"], of_list]}
+
+
 def _as_list(value: Any) -> Any:
     return [value] if isinstance(value, (str, dict)) else value
 
 
-ONE_OR_MORE = BeforeValidator(_as_list)
-"""Mark of a list that may be written as its only item."""
+ONE_OR_MORE = _OneOrMore()
 
 Name = Annotated[str, MinLen(1), Says("a name (text)")]
 Column = Annotated[str, Says("the name of a column (text)")]

@@ -41,16 +41,22 @@ class Regularization(Section):
 class EarlyStopping(Section):
     """Ends the run when the monitored value has not improved for ``patience`` epochs."""
 
-    monitor: Name | None = Field(None, description="column of metrics.jsonl; val_loss, or train_loss without validation")
+    monitor: Name | None = Field(
+        None, description="column of metrics.jsonl; val_loss, or train_loss without validation, where left out"
+    )
     patience: Annotated[int, Ge(1)] = Field(10, description="epochs without improvement")
     min_delta: Annotated[float, Ge(0)] = Field(0.0, description="smallest change that is an improvement")
-    mode: Literal["auto", "min", "max"] = Field("auto", description="which direction is better; auto knows the metric's")
+    mode: Literal["auto", "min", "max"] = Field(
+        "auto", description="which direction is better; auto knows the metric's"
+    )
 
 
 class CheckpointSection(Section):
     """When checkpoints are written, and which epoch is the best."""
 
-    monitor: Name | None = Field(None, description="column of metrics.jsonl; val_loss, or train_loss without validation")
+    monitor: Name | None = Field(
+        None, description="column of metrics.jsonl; val_loss, or train_loss without validation, where left out"
+    )
     every_epochs: Annotated[int, Ge(1)] | None = Field(None, description="also write every so many epochs")
     every_seconds: Annotated[float, Ge(0)] = Field(30.0, description="write when so many seconds have passed")
     keep: Annotated[int, Ge(0)] = Field(0, description="how many older checkpoints are kept beside last and best")
@@ -65,7 +71,9 @@ class Settings(Section):
         [], description="Python files with layers, losses and optimizers of your own"
     )
     data: DataSection = Field(description="the table")
-    architecture: Annotated[dict[str, Any], Spec("architecture")] = Field(description="the network without its output layer")
+    architecture: Annotated[dict[str, Any], Spec("architecture")] = Field(
+        description="the network without its output layer"
+    )
     output_activation: Annotated[dict[str, Any], Spec("layer")] | None = Field(
         None, description="an activation that overrides the link that the loss implies"
     )
@@ -86,11 +94,17 @@ class Settings(Section):
     class_weight: Annotated[
         str | dict[str, float] | None, Choice(Literal["balanced"], dict[str, Annotated[float, Ge(0)]], None)
     ] = Field(None, description="weights of the classes: balanced, or a mapping of label to number")
-    gradient_clipping: GradientClipping | None = Field(None, description="a limit on gradients: {norm: 1.0} or {value: 0.5}")
+    gradient_clipping: GradientClipping | None = Field(
+        None, description="a limit on gradients: {norm: 1.0} or {value: 0.5}"
+    )
     regularization: Regularization | None = Field(None, description="penalties on the weights: {l1: 0.0, l2: 0.0001}")
     early_stopping: EarlyStopping | None = Field(None, description="ends the run when it no longer improves")
-    checkpoint: CheckpointSection = Field(default_factory=CheckpointSection, description="when checkpoints are written")
-    callbacks: list[Annotated[dict[str, Any], Spec("callback")]] = Field([], description="what else looks at each epoch")
+    checkpoint: CheckpointSection = Field(
+        default_factory=lambda: CheckpointSection.model_validate({}), description="when checkpoints are written"
+    )
+    callbacks: list[Annotated[dict[str, Any], Spec("callback")]] = Field(
+        [], description="what else looks at each epoch"
+    )
     threads: Annotated[int, Ge(1)] | None = Field(None, description="threads; as many as help where left out")
     shards: Annotated[int | str, Choice(Literal["auto"], Annotated[int, Ge(1)])] = Field(
         "auto", description="parts of a batch that are computed side by side"

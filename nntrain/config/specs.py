@@ -10,7 +10,15 @@ import inspect
 from functools import cache
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler, ValidationError, create_model
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+    ValidationError,
+    create_model,
+)
 from pydantic_core import PydanticCustomError, core_schema
 
 from nntrain.config.annotations import SpecMark, plain_type
@@ -24,11 +32,18 @@ STRICT = ConfigDict(
 )
 
 
+REGISTERED = "registered"
+"""Stands in a JSON Schema for the definition of a kind, until all kinds are gathered."""
+
+
 class Spec(SpecMark):
     """Mark of a value that is a registered thing; validation returns it complete, as a mapping with ``name``."""
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
         return core_schema.no_info_plain_validator_function(self.complete)
+
+    def __get_pydantic_json_schema__(self, schema: Any, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        return {REGISTERED: self.kind}
 
     def complete(self, value: Any) -> dict[str, Any]:
         """Return the complete mapping of a spec, or raise an error that carries all issues."""
@@ -96,9 +111,7 @@ def _article(kind: str) -> str:
 @cache
 def _model(kind: str, entry_key: tuple[str, int]) -> type[BaseModel]:
     entry = registry_of(kind).get(entry_key[0])
-    fields: dict[str, Any] = {
-        f"argument_{i}": _field(argument) for i, argument in enumerate(_arguments(entry))
-    }
+    fields: dict[str, Any] = {f"argument_{i}": _field(argument) for i, argument in enumerate(_arguments(entry))}
     return create_model(f"{kind}_{entry.name}", __config__=STRICT, **fields)
 
 

@@ -37,7 +37,13 @@ def conflict_marker(text: str, path: str) -> ConfigError | None:
 _KNOWN: tuple[tuple[str, str, str, str | None, bool], ...] = (
     ("unexpected end of stream", "quoted scalar", "a quote that opens here is never closed", None, True),
     ("unexpected document separator", "quoted scalar", "a quote that opens here is never closed", None, True),
-    ("expected ',' or ']'", "", "a '[' that opens here is not closed", "close it with ']'; part the items by ','", True),
+    (
+        "expected ',' or ']'",
+        "",
+        "a '[' that opens here is not closed",
+        "close it with ']'; part the items by ','",
+        True,
+    ),
     ("expected ',' or '}'", "", "a '{' that opens here is not closed", "close it with '}'; part the keys by ','", True),
     (
         "mapping values are not allowed",
@@ -83,7 +89,7 @@ def _located(message: str, remedy: str | None, mark: Any, found: Any, text: str,
         message, remedy = _character(text[mark.index : mark.index + 1])
     # The line with the mistake is often the one before the line where the parser gives up.
     near = [lines.line(number) for number in (line, line - 1) if number >= 1]
-    hints = [hint for hint in map(no_space_hint, near) if hint]
+    hints: list[str | None] = [hint for hint in map(no_space_hint, near) if hint]
     last_line = lines.at(found.index)[0] if found else line
     notes = [f"the file was understood up to line {last_line}"] if last_line > line + 1 else []
     return ConfigError(message, path=path, line=line, column=column, help=(hints or [remedy])[0], notes=notes)

@@ -23,6 +23,7 @@ class ScratchOwner:
     """
 
     dtype: np.dtype[Any] = np.dtype(np.float32)
+    _arrays: dict[str, Array]
 
     def scratch(self, key: str, shape: Shape, dtype: Any = None) -> Array:
         """Return an uninitialized array of the owner's own, the same memory at every call with this key.
@@ -30,10 +31,18 @@ class ScratchOwner:
         The memory grows to the largest shape asked for and is never given back before :meth:`release`; a shorter batch
         gets a leading part of it, so a short last batch allocates nothing.
         """
-        arrays: dict[str, Array] = self.__dict__.setdefault("_arrays", {})
-        array = arrays.get(key)
-        if array is not None and array.shape == shape:
+        # Called several times by each layer in each step, so the usual case comes first and does next to nothing.
+        try:
+            array = self._arrays[key]
+        except (AttributeError, KeyError):
+            return self._shaped(key, shape, dtype)
+        if array.shape == shape and (dtype is None or array.dtype == dtype):
             return array
+        return self._shaped(key, shape, dtype)
+
+    def _shaped(self, key: str, shape: Shape, dtype: Any) -> Array:
+        """Return the leading part of a key's memory in another shape, and grow the memory where it is too small."""
+        arrays: dict[str, Array] = self.__dict__.setdefault("_arrays", {})
         memories: dict[str, Array] = self.__dict__.setdefault("_memories", {})
         wanted = self.dtype if dtype is None else np.dtype(dtype)
         memory = memories.get(key)

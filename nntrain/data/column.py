@@ -31,7 +31,7 @@ class Part(Protocol):
     looks_like_data: bool
 
     def pieces(self, column: int) -> list[Array]:
-        """Return a column in pieces: integers and float64 with NaN for missing, or all text if a cell is not a number."""
+        """Return a column in pieces: integers and float64 with NaN for missing, or text if a cell is not a number."""
 
     def text(self, column: int) -> list[Array]:
         """Return the cells of a column as they stand in the file, in pieces."""
@@ -103,7 +103,7 @@ class Column:
             if numeric or not mask.any():
                 return mask
         elif numeric:
-            return self._converted[1] == MISSING
+            return np.equal(self._converted[1], MISSING)
         codes, distinct = self._codes
         return np.array([self._grammar.is_missing(cell, numeric=False) for cell in distinct], np.bool_)[codes]
 

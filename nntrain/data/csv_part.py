@@ -22,8 +22,8 @@ from nntrain.errors import DataError
 if TYPE_CHECKING:
     from nntrain.data.table import ReadOptions
 
-CHUNK_BYTES = 4 << 20
-"""About how much is checked and parsed at a time."""
+CHUNK_BYTES = 16 << 20
+"""About how much is checked and parsed at a time: each call of pandas costs some milliseconds that threads cannot share."""
 SMALL_BYTES = 2 << 20
 """Files up to this size are read with the standard library, which is sooner done than pandas is imported."""
 _MOST_THREADS = 4
@@ -75,7 +75,7 @@ class CsvPart:
         return [list(pieces) for pieces in zip(*parsed, strict=True)]
 
     def pieces(self, column: int) -> list[Array]:
-        """Return a column in pieces: integers and float64 with NaN for missing, or all text if a cell is not a number."""
+        """Return a column in pieces: integers and float64 with NaN for missing, or text if a cell is not a number."""
         if any(piece.dtype == object for piece in self._columns[column]):
             self._columns[column] = self.text(column)
         return self._columns[column]

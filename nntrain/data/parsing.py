@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
@@ -25,6 +26,7 @@ EXACT_LIMIT = 2.0**53
 
 _SAMPLED_CELLS, _MOST_ROWS, _LEAST_ROWS = 20_000, 100, 5
 _TYPES = {INTEGER: np.dtype(np.int64), FLOAT: np.dtype(np.float64), TEXT: np.dtype(object)}
+_TRUTH = re.compile(rb"[Tt]rue|TRUE|[Ff]alse|FALSE")
 _NARROW = (np.uint8, np.int8, np.int16, np.int32)
 
 Array = NDArray[Any]
@@ -121,7 +123,7 @@ class ChunkParser:
                 keep_default_na=False,
                 na_filter=FLOAT in kinds.values(),
                 skip_blank_lines=False,
-                low_memory=False,  # with it, pandas would take a stretch of True and False in a column for numbers
+                low_memory=not _holds_truth(chunk.body),
                 engine="c",
             )
         if set(kinds.values()) == {INTEGER}:  # thousands of pixels: all at once
@@ -135,6 +137,7 @@ class ChunkParser:
         and 0, so that the first 0 or 1 is looked up in the file.
         """
         records: dict[int, list[str]] = {}
+        truth = _holds_truth(chunk.body)
         for i, array in enumerate(arrays):
             row = 0
             if array.dtype == object:
@@ -144,7 +147,7 @@ class ChunkParser:
                     yield i
                     continue
                 row = int(np.isnan(array).argmin())
-            if array[row] in (0, 1):
+            if truth and array[row] in (0, 1):
                 if row not in records:
                     records[row] = next(self._plain_rows(_record(chunk, record_ends, row)))
                 if self._grammar.number(records[row][i]) is None:
@@ -154,6 +157,14 @@ class ChunkParser:
         """Return numbers where all cells are numbers or missing, else the cells."""
         values, states = self._grammar.convert(cells)
         return cells if (states == OTHER).any() else narrowed(values)
+
+
+def _holds_truth(body: memoryview | bytes) -> bool:
+    """Whether there may be a ``True`` or ``False``.
+
+    pandas takes a column of nothing else for ones and zeros, and with ``low_memory`` a stretch of a column too.
+    """
+    return bool(np.frombuffer(body, np.uint8).max() >= ord("A")) and _TRUTH.search(body) is not None
 
 
 def _record(chunk: Chunk, record_ends: Positions, row: int) -> bytes:

@@ -81,6 +81,7 @@ class HardSigmoid(Clipped):
         return np.divide(dx, 6, out=dx)
 
 
+@LAYERS.register("hard_swish")
 @LAYERS.register("hard_silu")
 class HardSilu(Clipped):
     """Piecewise silu, also called hard-swish: y = x hard_sigmoid(x) (Howard et al. 2019, section 5.2).

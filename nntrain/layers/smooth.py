@@ -45,6 +45,7 @@ class Softplus(Activation):
         return np.multiply(dx, dy, out=dx)
 
 
+@LAYERS.register("swish")
 @LAYERS.register("silu")
 class Silu(Activation):
     """Sigmoid-weighted unit, also called swish: y = x s with s = sigmoid(x), dy/dx = s + y (1 - s).

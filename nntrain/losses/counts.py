@@ -79,6 +79,8 @@ def log_factorial(t: Array) -> Array:
     for step in range(1, 9):
         product *= x - step
     square = 1 / (x * x)
-    series = 1 / 12 - square * (1 / 360 - square * (1 / 1260 - square * (1 / 1680 - square * (1 / 1188))))
+    series = np.full_like(x, -691 / 360360)
+    for coefficient in (1 / 1188, -1 / 1680, 1 / 1260, -1 / 360, 1 / 12):
+        series = series * square + coefficient
     value: Array = (x - 0.5) * np.log(x) - x + 0.5 * math.log(2 * math.pi) + series / x - np.log(product)
     return value

@@ -61,21 +61,26 @@ class MarginLoss(CodedLoss):
         np.copyto(others, prediction)
         margin = self.taken("margin", others, positions)
         others.reshape(-1)[positions] = -np.inf
-        strength, dy = self.rivals(others)
-        values, slopes = self.values_and_slopes(np.subtract(margin, strength, out=margin))
-        np.multiply(dy, np.negative(slopes, out=strength)[:, None], out=dy)
+        share = self.subtract_rivals(margin, others)
+        values, slopes = self.values_and_slopes(margin)
+        dy = np.multiply(share, slopes[:, None], out=share)
+        np.negative(dy, out=dy)
         dy.reshape(-1)[positions] = slopes
         return values, dy
 
-    def rivals(self, others: Array) -> tuple[Array, Array]:
-        """Return the strength (B,) of the rivals' scores (B, K), and its gradient (B, K); the true class's is -inf."""
+    def subtract_rivals(self, margin: Array, others: Array) -> Array:
+        """Subtract the rivals' strength from margins (B,) in place, and return its gradient (B, K).
+
+        The rivals' scores are those of ``others`` (B, K), where the true class's is -inf.
+        """
         rows, classes = others.shape
         first = others.argmax(axis=1, out=self.scratch("first", (rows,), np.intp))
         place = self.positions(first, classes, key="rival")
+        np.subtract(margin, self.taken("strength", others, place), out=margin)
         share = self.scratch("dy", others.shape)
         share.fill(0)
         share.reshape(-1)[place] = 1
-        return self.taken("strength", others, place), share
+        return share
 
     def link(self, prediction: Array) -> Array:
         return np.concatenate((-prediction, prediction), axis=1) if prediction.shape[1] == 1 else prediction.copy()
@@ -201,14 +206,17 @@ class Focal(MarginLoss):
         np.multiply(values, weight, out=values)
         np.multiply(slopes, weight, out=slopes)
 
-    def rivals(self, others: Array) -> tuple[Array, Array]:
+    def subtract_rivals(self, margin: Array, others: Array) -> Array:
         rows = others.shape[:1]
-        largest = np.maximum.reduce(others, axis=1, out=self.scratch("largest", rows))
-        share = np.subtract(others, largest[:, None], out=self.scratch("dy", others.shape))
+        strength = np.maximum.reduce(others, axis=1, out=self.scratch("strength", rows))
+        share = np.subtract(others, strength[:, None], out=self.scratch("dy", others.shape))
+        # The largest first, the small rest after it: their sum would round the rest away.
+        np.subtract(margin, strength, out=margin)
         np.exp(share, out=share)
-        total = np.add.reduce(share, axis=1, out=self.scratch("strength", rows))
+        total = np.add.reduce(share, axis=1, out=strength)
         np.divide(share, total[:, None], out=share)
-        return np.add(largest, np.log(total, out=total), out=total), share
+        np.subtract(margin, np.log(total, out=total), out=margin)
+        return share
 
     def link(self, prediction: Array) -> Array:
         if not self.task.is_classification:

@@ -117,7 +117,7 @@ def _weighted_median(values: Array, weight: Array) -> float:
     order = np.lexsort((weight, values))
     ordered, reached = values[order], np.cumsum(weight[order])
     half, slack = 0.5 * reached[-1], 1e-15 * reached[-1] * len(reached)
-    low, high = np.searchsorted(reached, half - slack), np.searchsorted(reached, half + slack, side="right")
+    low, high = np.searchsorted(reached, half - slack), np.searchsorted(reached, half + slack)
     return float(0.5 * (ordered[low] + ordered[min(high, len(ordered) - 1)]))
 
 

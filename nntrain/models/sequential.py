@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Annotated
+
+from annotated_types import MinLen
 
 from nntrain.core.layer import Layer, LayerLike
 from nntrain.layers import sequential
@@ -20,7 +23,7 @@ class LayerList(Architecture):
     ['Dense', 'Relu']
     """
 
-    def __init__(self, layers: list[LayerLike]) -> None:
+    def __init__(self, layers: Annotated[list[LayerLike], MinLen(1)]) -> None:
         self.layers = layers
 
     def hidden_layers(self) -> Sequence[Layer]:

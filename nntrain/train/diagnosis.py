@@ -7,7 +7,7 @@ import numpy as np
 from nntrain.core.array import Array
 from nntrain.core.layer import Context, Layer
 from nntrain.core.network import Network
-from nntrain.data.loader import Batch
+from nntrain.data.batches import Batch
 from nntrain.losses.base import Loss
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from nntrain.core.array import Array
-from nntrain.data.loader import Batch
+from nntrain.data.batches import Batch
 from nntrain.errors import NumericError
 from nntrain.optim.base import Optimizer
 from nntrain.optim.clipping import Clipping

@@ -11,8 +11,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from nntrain.core.array import Array
-from nntrain.data.dataset import Dataset
-from nntrain.data.loader import Batch, Loader
+from nntrain.data.batches import Batch, Dataset, Loader
 from nntrain.errors import NumericError
 from nntrain.train.callbacks.base import Callback, EpochRow
 from nntrain.train.evaluation import Evaluator

@@ -49,7 +49,9 @@ def torch_deviation(name: str) -> float:
     return 1.0 / math.sqrt(fan_in)
 
 
-@pytest.mark.parametrize("name", ["glorot_uniform", "glorot_normal", "he_uniform", "he_normal", "lecun_uniform", "lecun_normal"])
+@pytest.mark.parametrize(
+    "name", ["glorot_uniform", "glorot_normal", "he_uniform", "he_normal", "lecun_uniform", "lecun_normal"]
+)
 def test_moments_are_those_of_torchs_formula(name: str) -> None:
     deviation, values = torch_deviation(name), sample(name)
     assert abs(values.std() / deviation - 1) < 0.01

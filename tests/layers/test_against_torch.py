@@ -64,7 +64,8 @@ ACTIVATIONS: list[tuple[Any, Callable[[Any], Any]]] = [
     ("mish", F.mish),
     ("gelu", F.gelu),
     ({"name": "gelu", "approximate": "tanh"}, lambda x: F.gelu(x, approximate="tanh")),
-    ("hard_sigmoid", F.hardsigmoid),
+    # Not F.hardsigmoid: its derivative is 1/6 in float32 for float64 inputs too, 3e-8 off.
+    ("hard_sigmoid", lambda x: F.hardtanh(x, -3.0, 3.0) / 6.0 + 0.5),
     ("hard_tanh", F.hardtanh),
     ("hard_silu", F.hardswish),
     ("softmax", lambda x: F.softmax(x, dim=-1)),
@@ -85,7 +86,7 @@ KINKS = {"relu": [0.0], "relu6": [0.0, 6.0], "leaky_relu": [0.0], "elu": [0.0], 
 
 @pytest.mark.parametrize("name", KINKS)
 def test_derivative_at_a_kink_is_that_of_torch(name: str) -> None:
-    function = dict((spec, f) for spec, f in ACTIVATIONS if isinstance(spec, str))[name]
+    function = {spec: f for spec, f in ACTIVATIONS if isinstance(spec, str)}[name]
     x = np.array([KINKS[name]])
     compare(Network(LAYERS.build(name), x.shape[1:], dtype=np.float64, input_gradient=True), x, function, {})
 
@@ -199,4 +200,5 @@ def test_exact_gelu_in_float32() -> None:
     x = np.linspace(-9.0, 9.0, 20001, dtype=np.float32)[None]
     y = Network(LAYERS.build("gelu"), x.shape[1:]).forward(x)
     expected = 0.5 * x * torch.erfc(torch.tensor(-x.astype(np.float64) / np.sqrt(2.0))).numpy()
-    np.testing.assert_allclose(y, expected, rtol=2e-6, atol=1e-30)
+    # exp(-x^2/2) alone is 2.4e-6 off at the ends, since x^2/2 = 40 is rounded to float32.
+    np.testing.assert_allclose(y, expected, rtol=4e-6, atol=1e-30)

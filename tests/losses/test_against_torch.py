@@ -116,7 +116,9 @@ def batch(loss, task):
     return prediction, generator.standard_normal(prediction.shape)
 
 
-@pytest.mark.parametrize(("spec", "task", "reference"), REFERENCES, ids=lambda case: str(case)[:60])
+@pytest.mark.parametrize(
+    ("spec", "task", "reference"), REFERENCES, ids=[f"{spec}-{task.kind}-{task.width}" for spec, task, _ in REFERENCES]
+)
 @pytest.mark.parametrize("weighted", [False, True])
 def test_value_and_gradient(spec, task, reference, weighted) -> None:
     loss = LOSSES.build(spec)
@@ -127,8 +129,8 @@ def test_value_and_gradient(spec, task, reference, weighted) -> None:
     rows = reference(y, torch.tensor(target))
     total = rows.sum() if weight is None else (rows * torch.tensor(weight)).sum()
     (total / ROWS).backward()
-    value, dy = loss.value_and_grad(prediction, target, weight)
     np.testing.assert_allclose(loss.rows(prediction, target), rows.detach().numpy(), rtol=1e-10, atol=1e-10)
+    value, dy = loss.value_and_grad(prediction, target, weight)
     np.testing.assert_allclose(value, float(total.detach()), rtol=1e-10, atol=1e-10)
     np.testing.assert_allclose(dy, y.grad.numpy(), rtol=1e-10, atol=1e-10)
 

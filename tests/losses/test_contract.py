@@ -148,6 +148,19 @@ def test_dtype_of_the_prediction_is_followed_without_building_again() -> None:
         assert loss.value_and_grad(prediction, np.zeros((3, 1)))[1].dtype == prediction.dtype
 
 
+@pytest.mark.parametrize("name", ["cross_entropy", "hinge", "focal", "mse"])
+def test_a_loss_may_be_built_again_for_more_classes(name) -> None:
+    loss, fresh = LOSSES.build(name), LOSSES.build(name)
+    four = Task("classification", ("label",), ("a", "b", "c", "d"))
+    target = np.array([2, 0, 1])
+    loss.build(THREE, np.float64)
+    loss.gradient(np.arange(9.0).reshape(3, 3), target)
+    for built_loss in (loss, fresh):
+        built_loss.build(four, np.float64)
+    prediction = np.sin(np.arange(12.0)).reshape(3, 4)
+    np.testing.assert_array_equal(loss.gradient(prediction, target), fresh.gradient(prediction, target))
+
+
 @pytest.mark.parametrize("positive", [0, 1])
 def test_positive_weight_follows_the_positive_class(positive) -> None:
     task = Task("classification", ("label",), ("no", "yes"), positive)

@@ -127,20 +127,21 @@ def test_types_stay(spec: Any, dtype: Any) -> None:
     assert {vector.shape for vector in rule.state.values()} <= {(10,)}
 
 
-def test_a_rate_of_numpys_own_type_changes_nothing() -> None:
-    value, other = start(10), start(10)
+@pytest.mark.parametrize("spec", ALL, ids=str)
+def test_a_rate_of_numpys_own_type_changes_nothing(spec: Any) -> None:
+    value, other = start(1000), start(1000)
     for weights, rate in ((value, 0.1), (other, np.float64(0.1))):
-        made("adam", 10).update(weights, np.ones(10, np.float32), 1, rate)
+        made(spec, 1000).update(weights, start(1000), 1, rate)
     assert value.tobytes() == other.tobytes()
 
 
 @pytest.mark.parametrize("spec", ALL, ids=str)
 def test_rate_zero_leaves_every_bit_of_the_weights(spec: Any) -> None:
-    value = np.array([0.0, -0.0, 1.0, -1e-40, 1e10], np.float32)
+    value = np.array([0.0, -0.0, -0.0, 1.0, -1e-40, 1e10], np.float32)
     before = value.tobytes()
     rule = made(spec, value.size)
     for t in range(1, 4):
-        rule.update(value, np.array([-1.0, 1.0, 0.0, 1e-30, 1e3], np.float32), t, 0.0)
+        rule.update(value, np.array([-1.0, 1.0, -1.0, 0.0, 1e-30, 1e3], np.float32), t, 0.0)
     assert value.tobytes() == before
     assert all(vector.any() for vector in rule.state.values())
 

@@ -1,0 +1,34 @@
+"""Keys that the config knows and checks, and that nothing yet acts on: one table, refused in one place."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from nntrain.config.place import KeyPath
+from nntrain.config.schema import Config
+from nntrain.errors import ConfigError
+
+# Key path, value at which nothing is asked for, and what to do instead.
+PENDING: tuple[tuple[KeyPath, Any, str], ...] = (
+    (("data", "image"), None, "leave it out; each pixel is then a column"),
+    (("data", "sequence"), None, "leave it out; each step is then a column"),
+    (("data", "series"), None, "leave it out, with the past as columns of the table"),
+    (("data", "folds"), None, "use data.validation"),
+    (("plugins",), [], "use what nntrain list shows"),
+    (("tensorboard",), False, "read metrics.jsonl of the run"),
+)
+
+
+def refuse_pending(config: Config) -> None:
+    """Raise ConfigError where a config asks for something that is not supported yet, naming all of it."""
+    problems = []
+    for path, unused, remedy in PENDING:
+        value: Any = config
+        for part in path:
+            value = getattr(value, str(part))
+        if value != unused:
+            problems.append(config.problem(path, "not supported yet", remedy))
+    if config.stream is True:
+        problems.append(config.problem(("stream",), "true is not supported yet", "write auto or false"))
+    if problems:
+        raise ConfigError(problems)
