@@ -74,7 +74,7 @@ def evaluate_csv(run: Run, csv: str, checkpoint: CheckpointName, unknown_class: 
     if model.task.is_classification:
         document |= classification_report(predictions)
     linked = evaluator.predictions(model.task, outputs, target, None).output
-    columns = prediction_columns(model, linked, prepared.rows)
+    columns = prediction_columns(model, linked, prepared.dataset.rows)
     truth = {f"true_{name}": values_ for name, values_ in prepared.truth.items()}
     return Evaluation(document, {**columns, **truth}, [*table.notices, *prepared.notices])
 

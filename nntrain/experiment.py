@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from nntrain.config.pending import refuse_pending
 from nntrain.config.schema import Config
 from nntrain.core.network import Network
 from nntrain.core.task import Task
@@ -84,7 +85,7 @@ def _check_output_activation(config: Config, loss: Loss | None) -> None:
     activation = config.output_activation
     if activation is None or loss is None or loss.takes_output_activation or is_implied(loss, activation):
         return
-    name = activation if isinstance(activation, str) else activation["name"]
+    name = activation["name"]
     loss_name = LOSSES.name_of(loss)
     implied = f", and applies {loss.implied_activation} itself" if loss.implied_activation else ""
     raise config.error(
@@ -241,7 +242,7 @@ def assemble(config: Config, fold: int | None = None) -> Experiment:
     """
     from nntrain.data.preparation import prepare
 
-    _refuse_what_is_to_come(config)
+    refuse_pending(config)
     planned = plan(config)
     task_hint = None if planned.loss is None else planned.loss.implied_task
     prepared = prepare(
@@ -274,25 +275,6 @@ def data_options(config: Config) -> DataOptions:
 
 
 _FORMS = ("image", "sequence", "series")
-
-
-def _refuse_what_is_to_come(config: Config) -> None:
-    """Say of keys that are valid, and not supported by this version, that they are not."""
-    problems = [
-        config.problem(("data", form), "examples of this form are not supported yet; rows of a table are")
-        for form in _FORMS
-        if getattr(config.data, form) is not None
-    ]
-    if config.stream is True:
-        problems.append(
-            config.problem(("stream",), "reading a table in pieces is not supported yet; use auto or false")
-        )
-    if config.tensorboard:
-        problems.append(config.problem(("tensorboard",), "TensorBoard files are not supported yet"))
-    if config.plugins:
-        problems.append(config.problem(("plugins",), "plug-ins are not supported yet"))
-    if problems:
-        raise ConfigError(problems)
 
 
 def default_loss(task: Task) -> str:

@@ -114,13 +114,13 @@ def _as_nntrain_error(error: BaseException) -> NntrainError:
         return ResourceError(f"out of memory: {error}" if str(error) else "out of memory")
     if isinstance(error, OSError):
         return ResourceError(f"{error.strerror or error}", path=None if error.filename is None else str(error.filename))
-    return _Bug(
+    return _BugError(
         f"a bug in nntrain: {error}" if str(error) else "a bug in nntrain",
         help="run again with nntrain --debug ... and report what it prints",
     )
 
 
-class _Bug(NntrainError):
+class _BugError(NntrainError):
     """Something that is no fault of the user's."""
 
     exit_code = 1

@@ -32,7 +32,7 @@ from nntrain.cli.options import examples, json_option, output_of, runs_dir_optio
 @click.option("-q", "--quiet", is_flag=True, help="Only warnings and errors on stderr.")
 @json_option
 @click.pass_context
-def command(ctx: click.Context, config: str | None, **options: Any) -> int:
+def command(ctx: click.Context, /, config: str | None, **options: Any) -> int:
     """Train a network as CONFIG says and leave a run directory."""
     from nntrain import blas
 

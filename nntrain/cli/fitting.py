@@ -50,14 +50,28 @@ def _overrides(options: dict[str, Any]) -> list[str]:
 
 def tell_plan(output: Output, experiment: Experiment) -> None:
     """Tell what will be trained on what: defaults taken, data found, the network."""
-    config, prepared = experiment.config, experiment.prepared
-    if config.defaulted:
-        output.notice(f"defaults: {', '.join(config.defaulted)}")
+    prepared = experiment.prepared
     for line in prepared.summary.lines():
         output.notice(line)
     for notice in prepared.notices:
         output.notice(f"notice: {notice}")
     output.notice(layer_table(experiment.network))
+    output.notice(f"defaults: {', '.join(defaults_taken(experiment))}")
+
+
+def defaults_taken(experiment: Experiment) -> list[str]:
+    """Return the keys that the config leaves out, with the values they got."""
+    from nntrain.config.explain import written
+
+    taken = []
+    for key in experiment.config.defaulted:
+        value: Any = experiment.config.resolved()
+        for part in key.split("."):
+            value = value[part]
+        taken.append(f"{key} {written(value)}")
+    names = {"loss": experiment.loss_spec, "metrics": list(experiment.metric_specs)}
+    taken += [f"{key} {written(spec)}" for key, spec in names.items() if getattr(experiment.config, key) is None]
+    return taken
 
 
 def new_run(experiment: Experiment, runs_dir: str, run_dir: str | None, name: str | None = None) -> Run:

@@ -40,10 +40,7 @@ def _wanted(own: Config, config: str | None, options: dict[str, Any]) -> Config:
     overrides = list(options["overrides"])
     if config is None and not overrides:
         return own
-    if config is None:
-        given = load_config(own.path, overrides)
-    else:
-        given = load_config(config, overrides)
+    given = load_config(own.path if config is None else config, overrides)
     differing = differences(own, given)
     if differing and not options["force_config"]:
         shown = [f"{key}: the run has {quote(a)}, the config {quote(b)}" for key, a, b in differing]

@@ -185,7 +185,7 @@ def describe(annotation: Any) -> str:
     kinds = [mark.kind for mark in marks if isinstance(mark, SpecMark)]
     if kinds:
         return f"{_article(kinds[0])} (a name, or a mapping with 'name')"
-    return _described(base) + _bounds(marks)
+    return _described(base) + _bounds(marks) + _length(base, marks)
 
 
 def _described(base: Any) -> str:
@@ -216,7 +216,20 @@ def _bounds(marks: tuple[Any, ...]) -> str:
     parts = [
         f"{word} {getattr(mark, name)}" for mark in marks for kind, name, word in _BOUNDS if isinstance(mark, kind)
     ]
-    return f" of {' and '.join(parts)}" if parts else ""
+    if not parts:
+        return ""
+    return f"{' of ' if parts[0].startswith('at') else ' '}{' and '.join(parts)}"
+
+
+def _length(base: Any, marks: tuple[Any, ...]) -> str:
+    unit = "character" if base is str else "item"
+    least = max((mark.min_length for mark in marks if isinstance(mark, (at.MinLen, at.Len))), default=0)
+    most = min(
+        (mark.max_length for mark in marks if isinstance(mark, (at.MaxLen, at.Len)) and mark.max_length), default=0
+    )
+    parts = [f"at least {least}"] if least else []
+    parts += [f"at most {most}"] if most else []
+    return f" ({' and '.join(parts)} {unit}{'s' if max(least, most) > 1 else ''})" if parts else ""
 
 
 def _alternatives(parts: list[str]) -> str:

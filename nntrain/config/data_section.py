@@ -83,8 +83,8 @@ class DataSection(Section):
     test: Annotated[
         float | str | None, Choice(_Share, _File, None), Says("a share of at least 0 and below 1 or a file")
     ] = Field(None, description="a share or a file; evaluated once, at the end, with the best checkpoint")
-    target: Annotated[list[str], ONE_OR_MORE, MinLen(1), Says("the name of a column (text) or a list of them")] = Field(
-        description="column or columns to be predicted"
+    target: Annotated[list[Column], ONE_OR_MORE, MinLen(1), Says("the name of a column (text) or a list of them")] = (
+        Field(description="column or columns to be predicted")
     )
     task: Literal["auto", "classification", "regression", "multilabel"] = Field(
         "auto", description="what is predicted; `auto` follows the loss, else the target's values"
@@ -93,7 +93,7 @@ class DataSection(Section):
     ignore: Columns = Field([], description="columns that are no inputs")
     columns: dict[str, ColumnSection] = Field({}, description="treatment of single columns, by name")
     scale: Scale = Field("standard", description="scaling of numeric features")
-    target_scale: Literal["auto", "standard", "minmax", "robust", "quantile", "none"] = Field(
+    target_scale: Literal["auto", "standard", "minmax", "robust", "none"] = Field(
         "auto", description="scaling of a numeric target in training; results are in original units"
     )
     missing: Missing = Field("auto", description="treatment of missing features")

@@ -124,3 +124,7 @@ def _table(model: type[BaseModel]) -> list[str]:
 
 def _escaped(text: str) -> str:
     return text.replace("|", "\\|").replace("<", "&lt;")
+
+
+if __name__ == "__main__":
+    print(reference_markdown(), end="")

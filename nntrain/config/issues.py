@@ -77,14 +77,13 @@ def issues_of(error: ValidationError, model: type[BaseModel], level: Level) -> l
 
 
 def _issue(kind: str, at: KeyPath, location: tuple[Any, ...], model: type[BaseModel], level: Level) -> Issue:
+    if kind == "missing" and isinstance(location[-1], int):  # a list that is too short for a tuple
+        at, location, kind = at[:-1], location[:-1], "type"
     if kind in ("extra_forbidden", "missing"):
         text = _needs(location, model) if kind == "missing" else ""
         name = "missing" if kind == "missing" else "unknown_key"
         return Issue(at, name, text, level=_level(location, model, level))
-    expected, at_least = _type_at(location, model)
-    if kind in ("too_short", "too_long", "string_too_short") and at_least:
-        expected = f"{expected} {at_least}"
-    return Issue(at, "type", expected)
+    return Issue(at, "type", _type_at(location, model))
 
 
 def _needs(location: tuple[Any, ...], model: type[BaseModel]) -> str:
@@ -114,27 +113,17 @@ def _model_in(annotation: Any) -> type[BaseModel] | None:
     return None
 
 
-def _type_at(location: tuple[Any, ...], model: type[BaseModel]) -> tuple[str, str]:
-    """Return the type expected at a place in plain words, and how many items where that is limited."""
+def _type_at(location: tuple[Any, ...], model: type[BaseModel]) -> str:
+    """Return the type expected at a place, in plain words."""
     annotation: Any = _by_alias(model, location[0])
     whole = annotation
     for part in location[1:]:
-        inner = step(annotation, part)
+        annotation = step(annotation, part)
         # A value of the right kind but out of range is told all that could stand there, not one member of a union.
-        whole = whole if isinstance(part, str) and part.startswith(TAG) else inner
-        annotation = inner
-    return describe(whole), _length(annotation)
+        whole = whole if isinstance(part, str) and part.startswith(TAG) else annotation
+    return describe(whole)
 
 
 def _by_alias(model: type[BaseModel], key: Any) -> Any:
     names = {info.alias or name: name for name, info in model.model_fields.items()}
     return step(model, names.get(key, key))
-
-
-def _length(annotation: Any) -> str:
-    for mark in getattr(annotation, "__metadata__", ()):
-        for name, words in (("min_length", "at least"), ("max_length", "at most")):
-            bound = getattr(mark, name, None)
-            if bound is not None and (name == "max_length" or bound):
-                return f"with {words} {bound} item{'s' if bound > 1 else ''}"
-    return ""

@@ -77,6 +77,7 @@ class _Expansion:
         self.lines = LineTable(text)
         self.found = Document(path, None, {}, text=text)
         self.count = 0
+        self.reported: set[int] = set()
 
     def document(self, root: Node) -> Document:
         self.found.values = self.value(root, (), None)
@@ -189,9 +190,9 @@ class _Expansion:
 
     def report(self, node: Node, message: str, remedy: str | None = None) -> None:
         line, column = self.lines.at(node.start)
-        problem = Problem(message, self.found.path, line, column, remedy)
-        if problem not in self.found.problems:  # an alias would repeat it
-            self.found.problems.append(problem)
+        if node.start not in self.reported:  # an alias would repeat it
+            self.reported.add(node.start)
+            self.found.problems.append(Problem(message, self.found.path, line, column, remedy))
 
 
 def _resolved(key: Node) -> Any:

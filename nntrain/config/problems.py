@@ -24,9 +24,11 @@ def problem_of(issue: Issue, document: Document, listed: set[str]) -> Problem:
         document: where.
         listed: the levels whose keys were listed in an earlier problem, added to here.
     """
-    at = issue.at[:-1] if issue.kind == "unknown_name" else issue.at
+    stands = as_written(document, issue.at)
+    at = stands[:-1] if issue.kind == "unknown_name" else stands
+    stands = stands if stands in document.places else at
     message, remedy = _message(issue, at, document, listed)
-    path, line, column = locate(document, issue.at, at_key=issue.kind == "unknown_key")
+    path, line, column = locate(document, stands, at_key=issue.kind == "unknown_key")
     shown = f"{dotted([shorten(part) if isinstance(part, str) else part for part in at])}: " if at else ""
     return Problem(f"{shown}{message}", path, line, column, issue.help or remedy)
 
@@ -96,7 +98,7 @@ def value_at(document: Document, at: KeyPath) -> Any:
         elif isinstance(value, list) and isinstance(part, int) and part < len(value):
             value = value[part]
         else:
-            return value  # a single item may stand for a list of one
+            return None
     return value
 
 
@@ -117,13 +119,22 @@ def locate(document: Document, at: KeyPath, at_key: bool = False) -> tuple[str, 
 
 def find_place(document: Document, at: KeyPath) -> tuple[Place, bool]:
     """Return the place of a key path or of the nearest mapping around it, and whether it is its own."""
-    place = document.places.get((), Place(document.path))
-    found: KeyPath = ()
+    written = as_written(document, at)
+    for length in range(len(written), 0, -1):
+        if written[:length] in document.places:
+            return document.places[written[:length]], length == len(written)
+    return document.places.get((), Place(document.path)), not written
+
+
+def as_written(document: Document, at: KeyPath) -> KeyPath:
+    """Return a key path as the file has it: blocks of layers by their own key, a single item without its index."""
+    written: KeyPath = ()
     for part in at:
-        nearest = (*found, part)
-        if nearest not in document.places and part in WRITTEN_AS:
-            nearest = (*found, WRITTEN_AS[str(part)])
-        if nearest not in document.places:
-            return place, False
-        found, place = nearest, document.places[nearest]
-    return place, True
+        block = (*written, WRITTEN_AS.get(str(part), ""))
+        if (*written, part) in document.places:
+            written = (*written, part)
+        elif block in document.places:
+            written = block
+        elif part != 0 or isinstance(value_at(document, written), list):
+            written = (*written, part)
+    return written

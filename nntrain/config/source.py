@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from nntrain.config.place import LineTable
-from nntrain.errors import ConfigError, closest, enumerate_names, quote
+from nntrain.errors import ConfigError, closest, enumerate_names, escape, quote
 
 LARGEST = 512 * 1024
 """Bytes of the largest config that is read."""
@@ -86,25 +86,25 @@ def check_characters(text: str, path: str) -> None:
 def _missing(path: str) -> ConfigError:
     folder = Path(path).parent
     if not folder.is_dir():
-        return ConfigError(f"file not found; there is no directory {quote(str(folder))}", path=path)
+        return ConfigError(f"file not found; there is no directory '{escape(str(folder))}'", path=path)
     names = _configs_in(folder)
-    close = closest(Path(path).name, [Path(name).name for name in names])
+    close = closest(Path(path).name, names)
     if close:
-        return ConfigError("file not found", path=path, help=f"did you mean {quote(str(folder / close))}?")
+        return ConfigError("file not found", path=path, help=f"did you mean '{escape(str(folder / close))}'?")
     notes = [f"config files there: {enumerate_names(names, 10)}"] if names else ["no *.yaml file is there"]
     return ConfigError("file not found", path=path, notes=notes)
 
 
 def _directory(path: str) -> ConfigError:
     names = _configs_in(Path(path))
-    remedy = f"give a file in it: {enumerate_names(names, 10)}" if names else "give a YAML file"
+    remedy = f"give a file in it, such as '{escape(str(Path(path) / names[0]))}'" if names else "give a YAML file"
     return ConfigError("is a directory, not a config file", path=path, help=remedy)
 
 
 def _configs_in(folder: Path) -> list[str]:
     try:
         entries = (entry for entry in folder.iterdir() if not entry.name.startswith("."))
-        return sorted(str(entry) for entry in entries if entry.suffix in (".yaml", ".yml"))
+        return sorted(entry.name for entry in entries if entry.suffix in (".yaml", ".yml"))
     except OSError:
         # Only a hint is lost: the error that asked for it is raised all the same.
         return []

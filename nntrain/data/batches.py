@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 
@@ -85,7 +84,7 @@ class Loader:
     [2, 1, 3, 0, 4]
     """
 
-    def __init__(self, dataset: Dataset, batch_size: int | Literal["full"], seed: int) -> None:
+    def __init__(self, dataset: Dataset, batch_size: int | str, seed: int) -> None:
         self.dataset = dataset
         self.batch_size = len(dataset) if isinstance(batch_size, str) else min(batch_size, len(dataset))
         self.batch_count = -(-len(dataset) // self.batch_size)

@@ -9,7 +9,7 @@ from typing import Literal, TypeAlias
 import numpy as np
 
 from nntrain.core.array import Array
-from nntrain.data.table import Column
+from nntrain.data.column import Column
 from nntrain.errors import DataError, quote
 
 ColumnKind: TypeAlias = Literal["numeric", "categorical", "boolean", "datetime"]

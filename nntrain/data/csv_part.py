@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from nntrain.data.table import ReadOptions
 
 CHUNK_BYTES = 16 << 20
-"""About how much is checked and parsed at a time: each call of pandas costs some milliseconds that threads cannot share."""
+"""About how much is checked and parsed at a time: a call of pandas costs milliseconds that threads cannot share."""
 SMALL_BYTES = 2 << 20
 """Files up to this size are read with the standard library, which is sooner done than pandas is imported."""
 _MOST_THREADS = 4

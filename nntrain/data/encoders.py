@@ -8,9 +8,9 @@ from typing import Any, Protocol
 import numpy as np
 
 from nntrain.core.array import Array
+from nntrain.data.column import Column
 from nntrain.data.column_types import BOOLEANS, instants
 from nntrain.data.labels import labels_of
-from nntrain.data.table import Column
 from nntrain.data.transforms import Scaler, scaler_named
 from nntrain.errors import DataError, quote
 

@@ -12,8 +12,9 @@ import numpy as np
 
 from nntrain.core.array import Array
 from nntrain.core.task import Task, TaskKind
+from nntrain.data.column import Column
 from nntrain.data.options import DataOptions
-from nntrain.data.table import Column, Table
+from nntrain.data.table import Table
 from nntrain.data.transforms import Affine, affine_named
 from nntrain.errors import DataError, did_you_mean, enumerate_names, escape, quote
 

@@ -48,7 +48,7 @@ class Prepared:
     notices: list[str]
     sources: dict[str, dict[str, Any]]
 
-    def loader(self, batch_size: int | Literal["full"], seed: int) -> Loader:
+    def loader(self, batch_size: int | str, seed: int) -> Loader:
         """Return the batches of the training examples."""
         return Loader(self.train, batch_size, seed)
 

@@ -62,7 +62,7 @@ def by_share(
 def _last(ordered: Array, shares: Mapping[str, float], groups: Array | None) -> Split:
     if groups is not None:
         # A group goes where its first row goes, so that none is divided.
-        first = {}
+        first: dict[int, int] = {}
         for row in ordered:
             first.setdefault(int(groups[row]), len(first))
         rank = np.array([first[int(groups[row])] for row in ordered])

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from nntrain.core.array import Shape
-from nntrain.core.layer import LAYERS, Layer
+from nntrain.core.layer import LAYERS, Layer, LayerLike
 from nntrain.core.network import Network
 from nntrain.core.task import Task
 from nntrain.layers.sequential import Sequential
@@ -37,7 +37,7 @@ def build_network(
     seed: int,
 ) -> Network:
     """Return the network of an architecture for a data layout, a loss and a task."""
-    layers: list[Layer] = [*_input_layers(layout), *architecture.hidden_layers()]
+    layers: list[LayerLike] = [*_input_layers(layout), *architecture.hidden_layers()]
     layers.append(architecture.output_layer(loss.outputs(task)))
     if output_activation is not None and not is_implied(loss, output_activation):
         layers.append(LAYERS.build(output_activation))

@@ -42,8 +42,38 @@ def test_numbers_booleans_and_null(text: str, value: object) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["no", "No", "on", "off", "y", "Yes", "1_0", "1_000.5", "12:30", "190:20:30", "2024-01-31", "0b11", "017o", "-0x1F"]
-    + ["1e", "e5", ".", "+", "-", "1.2.3", "0x", "tRue", "nUll", "inf", "nan", "٣", "1e5x", "1,5", "=", "<<"],
+    [
+        "no",
+        "No",
+        "on",
+        "off",
+        "y",
+        "Yes",
+        "1_0",
+        "1_000.5",
+        "12:30",
+        "190:20:30",
+        "2024-01-31",
+        "0b11",
+        "017o",
+        "-0x1F",
+        "1e",
+        "e5",
+        ".",
+        "+",
+        "-",
+        "1.2.3",
+        "0x",
+        "tRue",
+        "nUll",
+        "inf",
+        "nan",
+        "٣",
+        "1e5x",
+        "1,5",
+        "=",
+        "<<",
+    ],
 )
 def test_everything_else_is_text(text: str) -> None:
     assert resolve(text) == text

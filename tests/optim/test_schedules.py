@@ -54,13 +54,17 @@ def torch_rates(peer: str, initial: float, steps: int, **arguments: Any) -> list
     return rates
 
 
+def _inverse_time(epoch: float) -> float:
+    return 1 / (1 + 0.5 * epoch)
+
+
 PEERS: list[tuple[dict[str, Any], str, dict[str, Any]]] = [
     (SPECS[0], "ConstantLR", {"factor": 1.0}),
     (SPECS[1], "StepLR", {"step_size": 3, "gamma": 0.5}),
     (SPECS[2], "MultiStepLR", {"milestones": [2, 5], "gamma": 0.5}),
     (SPECS[3], "ExponentialLR", {"gamma": 0.9}),
     (SPECS[4], "ExponentialLR", {"gamma": 0.9}),
-    (SPECS[5], "LambdaLR", {"lr_lambda": lambda epoch: 1 / (1 + 0.5 * epoch)}),
+    (SPECS[5], "LambdaLR", {"lr_lambda": _inverse_time}),
     (SPECS[7], "PolynomialLR", {"power": 2.0, "total_iters": EPOCHS}),
     (SPECS[9], "LinearLR", {"start_factor": 1.0, "end_factor": 0.2, "total_iters": EPOCHS}),
     (SPECS[10], "CosineAnnealingLR", {"T_max": EPOCHS}),
@@ -70,7 +74,7 @@ PEERS: list[tuple[dict[str, Any], str, dict[str, Any]]] = [
 ]
 
 
-@pytest.mark.parametrize(("spec", "peer", "arguments"), PEERS, ids=str)
+@pytest.mark.parametrize(("spec", "peer", "arguments"), PEERS, ids=lambda value: value if isinstance(value, str) else "-".join(value))
 @pytest.mark.parametrize("steps_per_epoch", [1, 7])
 def test_rates_at_the_start_of_each_epoch_equal_torch(
     spec: dict[str, Any], peer: str, arguments: dict[str, Any], steps_per_epoch: int

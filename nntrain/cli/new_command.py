@@ -1,0 +1,37 @@
+"""``nntrain new``: a first config for a CSV."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from nntrain.cli.options import examples, json_option, output_of
+
+
+@click.command("new", epilog=examples("nntrain new iris.csv --target species", "nntrain fit iris.yaml"))
+@click.argument("csv")
+@click.option("--target", required=True, metavar="COLUMN", help="The column to predict.")
+@click.option("-o", "--output", "file", metavar="FILE", help="The config to write; by default the CSV's stem, here.")
+@click.option("--force", is_flag=True, help="Replace the file where it exists.")
+@json_option
+@click.pass_context
+def command(ctx: click.Context, csv: str, target: str, file: str | None, force: bool) -> None:
+    """Write a commented, ready-to-run config for CSV."""
+    from nntrain.errors import ConfigError
+    from nntrain.runs.files import replace_file
+    from nntrain.starter import write_starter
+
+    output = output_of(ctx)
+    path = Path(file) if file is not None else Path(f"{Path(csv).name.split('.')[0] or 'config'}.yaml")
+    if path.exists() and not force:
+        raise ConfigError("the file exists", path=str(path), help="choose another with -o FILE, or replace it: --force")
+    starter = write_starter(csv, target, path.parent)
+    replace_file(path, starter.text.encode())
+    for line in starter.prepared.summary.lines():
+        output.notice(line)
+    for notice in starter.prepared.notices:
+        output.notice(f"notice: {notice}")
+    if starter.ignored:
+        output.notice(f"notice: left out as free text: {', '.join(starter.ignored)}")
+    output.result(f"written: {path}\nnext: nntrain fit {path}", {"config": str(path)})
