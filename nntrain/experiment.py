@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from nntrain.config.pending import refuse_pending
 from nntrain.config.schema import Config
+from nntrain.core.layer import LAYERS
 from nntrain.core.network import Network
 from nntrain.core.task import Task
 from nntrain.data.options import ColumnOptions, DataOptions
-from nntrain.errors import ConfigError, NntrainError, did_you_mean, enumerate_names, quote
+from nntrain.errors import ConfigError, NntrainError
 from nntrain.losses.base import LOSSES, Loss
-from nntrain.metrics.base import METRICS, Metric
+from nntrain.metrics.base import Metric
 from nntrain.metrics.defaults import default_metrics
-from nntrain.models.base import ARCHITECTURES, Architecture
-from nntrain.models.build import FeatureLayout, build_network, is_implied
+from nntrain.models.build import FeatureLayout, build_network
 from nntrain.optim.base import OPTIMIZERS
 from nntrain.optim.clipping import Clipping
 from nntrain.optim.regularization import Regularization
-from nntrain.train.callbacks.base import CALLBACKS, Callback
+from nntrain.planning import build_callbacks, build_metrics, check_monitors, errors_placed, name_specs, plan
+from nntrain.train.callbacks.base import Callback
 from nntrain.train.callbacks.early_stopping import Patience
 from nntrain.train.evaluation import Decode, Evaluator
 from nntrain.train.monitor import Mode
@@ -31,99 +33,6 @@ from nntrain.train.trainer import CheckpointStore, Observer, Recorder, Trainer
 
 if TYPE_CHECKING:
     from nntrain.data.preparation import Prepared
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What a config says before any data is read: its loss and metrics, as far as they are named.
-
-    Attributes:
-        architecture: of the network.
-        loss: the named loss, the architecture's own, or None where it follows the task.
-        loss_spec: the same as a spec.
-        metrics: the named metrics, or None where they follow the task.
-    """
-
-    config: Config
-    architecture: Architecture
-    loss_spec: str | dict[str, Any] | None
-    loss: Loss | None
-    metrics: dict[str, Metric] | None
-
-
-def plan(config: Config) -> Plan:
-    """Return the plan of a config, after every check that needs no data.
-
-    Raises:
-        ConfigError: loss, output activation, metrics and monitors do not fit each other.
-    """
-    architecture = ARCHITECTURES.build(config.architecture)
-    loss_spec = config.loss if config.loss is not None else architecture.default_loss
-    loss = None if loss_spec is None else LOSSES.build(loss_spec)
-    metrics = None if config.metrics is None else _build_metrics(name_specs(config.metrics))
-    made = Plan(config, architecture, loss_spec, loss, metrics)
-    _check_output_activation(config, loss)
-    if metrics is not None:
-        _check_monitors(config, metrics)
-    return made
-
-
-def name_specs(specs: Sequence[str | dict[str, Any]]) -> dict[str, str | dict[str, Any]]:
-    """Return specs by their names.
-
-    >>> name_specs(["accuracy", {"name": "top_k", "k": 3}])
-    {'accuracy': 'accuracy', 'top_k': {'name': 'top_k', 'k': 3}}
-    """
-    return {(spec if isinstance(spec, str) else spec["name"]): spec for spec in specs}
-
-
-def _build_metrics(specs: dict[str, str | dict[str, Any]]) -> dict[str, Metric]:
-    return {name: METRICS.build(spec) for name, spec in specs.items()}
-
-
-def _check_output_activation(config: Config, loss: Loss | None) -> None:
-    activation = config.output_activation
-    if activation is None or loss is None or loss.takes_output_activation or is_implied(loss, activation):
-        return
-    name = activation["name"]
-    loss_name = LOSSES.name_of(loss)
-    implied = f", and applies {loss.implied_activation} itself" if loss.implied_activation else ""
-    raise config.error(
-        ("output_activation",),
-        f"{name} does not go with loss {loss_name}, which takes the plain outputs{implied}",
-        help="remove output_activation, or use a loss such as mse that takes any output",
-    )
-
-
-def _check_monitors(config: Config, metrics: dict[str, Metric], with_validation: bool = True) -> None:
-    columns = monitor_columns(metrics, with_validation)
-    for path, monitor in _monitors(config):
-        if monitor not in columns:
-            raise config.error(
-                path,
-                f"no column {quote(monitor)} in metrics.jsonl{did_you_mean(monitor, columns)}"
-                f" (there are: {enumerate_names(columns)})",
-                help="monitor one of these, or add the metric to metrics",
-            )
-
-
-def monitor_columns(metrics: dict[str, Metric], with_validation: bool = True) -> list[str]:
-    """Return the columns of ``metrics.jsonl`` that can be monitored."""
-    parts = ["train", "val"] if with_validation else ["train"]
-    columns = [f"{part}_{name}" for name in ["loss", *metrics] for part in parts]
-    return [*columns, "gradient_norm", "learning_rate"]
-
-
-def _monitors(config: Config) -> list[tuple[tuple[str | int, ...], str]]:
-    found: list[tuple[tuple[str | int, ...], str]] = []
-    if config.early_stopping is not None and config.early_stopping.monitor is not None:
-        found.append((("early_stopping", "monitor"), config.early_stopping.monitor))
-    if config.checkpoint.monitor is not None:
-        found.append((("checkpoint", "monitor"), config.checkpoint.monitor))
-    for i, callback in enumerate(config.callbacks):
-        if callback.get("monitor") is not None:
-            found.append((("callbacks", i, "monitor"), callback["monitor"]))
-    return found
 
 
 @dataclass
@@ -145,6 +54,20 @@ class Experiment:
     metrics: dict[str, Metric]
     metric_specs: dict[str, str | dict[str, Any]]
     decode: Decode
+
+    def first_batch_alone(self) -> Experiment:
+        """Return the same with the first batch of epoch 1 as all there is to train on, and nothing to judge by.
+
+        Whatever stops or slows a training is left out: a network that can learn fits these few rows.
+        """
+        loader = self.prepared.loader(self.config.batch_size, self.config.seed)
+        loader.begin(1)
+        rows = loader.order[slice(*loader.bounds(0))]
+        train = self.prepared.train.subset(rows)
+        prepared = dataclasses.replace(self.prepared, train=train, validation=None, test=None)
+        checkpoint = self.config.checkpoint.model_copy(update={"monitor": None})
+        changes: dict[str, Any] = {"early_stopping": None, "callbacks": [], "accumulate": 1, "checkpoint": checkpoint}
+        return dataclasses.replace(self, prepared=prepared, config=self.config.model_copy(update=changes))
 
     @property
     def task(self) -> Task:
@@ -202,14 +125,11 @@ class Experiment:
         slots = len(OPTIMIZERS.build(self.config.optimizer).slots)
         copies = 4 + slots  # values, gradients, the watch's copy and the best epoch's; then the optimizer's
         activations = 2 * rows * sum(math.prod(row.out_shape) for row in self.network.table())
-        return self.network.dtype.itemsize * (copies * parameters + activations) + self.prepared.train.x.nbytes
+        return int(self.network.dtype.itemsize * (copies * parameters + activations) + self.prepared.train.x.nbytes)
 
     def callbacks(self) -> list[Callback]:
         """Return the callbacks, with their directions known."""
-        specs = list(self.config.callbacks)
-        if self.config.early_stopping is not None:
-            specs.insert(0, {"name": "early_stopping", **self.config.early_stopping.model_dump()})
-        built = [CALLBACKS.build(spec) for spec in specs]
+        built = build_callbacks(self.config)
         for callback in built:
             if isinstance(callback, Patience):
                 callback.monitor = callback.monitor or self.default_monitor
@@ -222,6 +142,7 @@ class Experiment:
 def direction_of(monitor: str, metrics: dict[str, Metric]) -> Mode:
     """Return whether a monitored column is best at its smallest or at its largest.
 
+    >>> from nntrain.metrics.base import METRICS
     >>> direction_of("val_loss", {}), direction_of("val_accuracy", {"accuracy": METRICS.build("accuracy")})
     ('min', 'max')
     """
@@ -259,11 +180,25 @@ def assemble(config: Config, fold: int | None = None) -> Experiment:
     _check_loss(config, loss, loss_spec, prepared)
     loss.build(prepared.task)
     specs = name_specs(default_metrics(prepared.task) if config.metrics is None else config.metrics)
-    metrics = planned.metrics if planned.metrics is not None else _build_metrics(specs)
+    metrics = planned.metrics if planned.metrics is not None else build_metrics(specs)
     _check_metrics(config, metrics, prepared)
     layout = FeatureLayout(prepared.preprocessing.shape, prepared.preprocessing.embedded)
-    network = build_network(planned.architecture, layout, loss, prepared.task, config.output_activation, config.seed)
+    with errors_placed(config, "architecture"):
+        network = build_network(
+            planned.architecture, layout, loss, prepared.task, config.output_activation, config.seed
+        )
+    _check_shards(config, network)
     return Experiment(config, prepared, network, loss, loss_spec, metrics, specs, prepared.preprocessing.decode)
+
+
+def _check_shards(config: Config, network: Network) -> None:
+    coupling = [layer for layer in network.root.walk() if layer.couples_rows]
+    if isinstance(config.shards, int) and config.shards > 1 and coupling:
+        raise config.error(
+            ("shards",),
+            f"expected auto or 1, got {config.shards}: {LAYERS.name_of(coupling[0])} needs all rows of a batch",
+            help="remove shards",
+        )
 
 
 def data_options(config: Config) -> DataOptions:
@@ -304,4 +239,4 @@ def _check_metrics(config: Config, metrics: dict[str, Metric], prepared: Prepare
             errors.append(config.error(("metrics", i), f"{name} does not fit the target: {reason}"))
     if errors:
         raise ConfigError([problem for error in errors for problem in error.problems])
-    _check_monitors(config, metrics, with_validation=prepared.validation is not None)
+    check_monitors(config, metrics, with_validation=prepared.validation is not None)

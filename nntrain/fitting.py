@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-import yaml
-
+from nntrain.config.dump import dump_yaml
 from nntrain.config.schema import Config
+from nntrain.config.specs import complete_spec
 from nntrain.core.array import Array
 from nntrain.errors import NumericError, RunError
 from nntrain.experiment import Experiment
@@ -82,21 +82,19 @@ def train(
     run: Run,
     observer: Callable[[Trainer], Observer],
     interrupted: Callable[[], str | None],
-    overfit_batch: bool = False,
 ) -> Outcome:
     """Train an experiment in a run directory, from its checkpoint where it has one.
 
     Args:
         observer: makes what watches the run, once the trainer stands where it begins.
         interrupted: returns why the run shall end now, or None.
-        overfit_batch: whether only the first batch is trained on.
     """
     store = Checkpoints(run, experiment)
     watched = _Late()
     trainer = experiment.trainer(run.recorder, store, watched, interrupted)
     resume(trainer, run)
     watched.observer = observer(trainer)
-    run.update(status="running", stop_reason=None)
+    note_config(run, experiment)
     error = None
     try:
         state = trainer.fit()
@@ -108,6 +106,14 @@ def train(
     if error is None and state.status != "interrupted" and experiment.prepared.test is not None:
         test = judge_test(experiment, trainer)
     return _conclude(run, state, test, error)
+
+
+def note_config(run: Run, experiment: Experiment) -> None:
+    """Write the config a run goes on with, where it is another: with more epochs, for instance."""
+    text = config_text(experiment.config, experiment)
+    if text != run.config_text:
+        run.write_config(text)
+    run.update(status="running", stop_reason=None, epochs=experiment.config.epochs)
 
 
 class _Late:
@@ -131,8 +137,14 @@ def resume(trainer: Trainer, run: Run) -> None:
     arrays, state = loaded
     try:
         trainer.load(Snapshot(dict(arrays), dict(state)))
-    except (KeyError, ValueError, TypeError) as error:
-        raise RunError(f"the checkpoint does not fit this config ({error})", path=str(run.path)) from None
+    except (KeyError, TypeError) as error:
+        raise RunError(f"the checkpoint lacks what training goes on from ({error})", path=str(run.path)) from None
+    except ValueError as error:
+        raise RunError(
+            f"the checkpoint does not fit this config: {error}",
+            path=str(run.path),
+            help="go on with the config the run has (nntrain fit --resume alone), or train a new run",
+        ) from None
     run.recorder.truncate_to(trainer.state.epoch)
 
 
@@ -167,23 +179,25 @@ def _conclude(run: Run, state: TrainState, test: dict[str, Any] | None, error: N
     return Outcome(run, state, best, test, error)
 
 
+def outcome_of(run: Run) -> Outcome:
+    """Return how a training ended that is complete already."""
+    info = run.info
+    state = TrainState(epoch=info["epoch"], status=info["status"], stop_reason=info["stop_reason"])
+    state.best.epoch = info["best_epoch"]
+    return Outcome(run, state, info["metrics"]["best"], info["test"])
+
+
 def config_text(config: Config, experiment: Experiment) -> str:
     """Return ``config.yaml``: resolved, with the loss and metrics that followed the task, and with whole paths."""
-    resolved = config.resolved()
-    resolved["loss"] = experiment.loss_spec
-    resolved["metrics"] = list(experiment.metric_specs.values())
-    resolved["plugins"] = [_whole(config, path) for path in resolved["plugins"]]
-    data = resolved["data"]
-    data["train"] = [_whole(config, path) for path in data["train"]]
-    for key in ("validation", "test", "split"):
-        if isinstance(data[key], str) and data[key] not in _NO_FILES:
-            data[key] = _whole(config, data[key])
-    text: str = yaml.safe_dump(resolved, sort_keys=False, allow_unicode=True, default_flow_style=None, width=120)
-    return text
+    return dump_yaml(complete_config(config, experiment))
 
 
-_NO_FILES = ("none", "auto", "random", "stratified", "tail")
+def complete_config(config: Config, experiment: Experiment) -> dict[str, Any]:
+    """Return all keys of a config with the values that an experiment gave to those that follow the data."""
+    metrics = [_complete("metric", spec) for spec in experiment.metric_specs.values()]
+    loss = _complete("loss", experiment.loss_spec)
+    return {**config.resolved(absolute_paths=True), "loss": loss, "metrics": metrics}
 
 
-def _whole(config: Config, path: str) -> str:
-    return str(config.resolve_path(path).absolute())
+def _complete(kind: str, spec: str | dict[str, Any]) -> Any:
+    return complete_spec(kind, {"name": spec} if isinstance(spec, str) else spec)

@@ -16,10 +16,11 @@ from nntrain.runs.run import Run
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """One of the trainings: its name, such as ``seed-1`` or ``fold-1``, and its experiment."""
+    """One of the trainings: its name, such as ``seed-1`` or ``fold-1``, its experiment, and its fold from 0."""
 
     name: str
     experiment: Experiment
+    fold: int | None = None
 
 
 def members(config: Config, seeds: int | None) -> Iterator[Member]:
@@ -30,7 +31,7 @@ def members(config: Config, seeds: int | None) -> Iterator[Member]:
             yield Member(f"seed-{seed}", assemble(config.model_copy(update={"seed": seed})))
         return
     for fold in range(config.data.folds or 0):
-        yield Member(f"fold-{fold + 1}", assemble(config, fold))
+        yield Member(f"fold-{fold + 1}", assemble(config, fold), fold)
 
 
 def kind_of(seeds: int | None) -> Literal["seeds", "folds"]:

@@ -18,7 +18,7 @@ LEVELS: dict[str, float] = {
     "core": 1,
     "layers": 2, "losses": 2, "optim": 2, "metrics": 2, "data": 2, "testing": 3.5,
     "models": 3, "train": 3, "config": 3, "runs": 3,
-    "experiment": 4, "inference": 4, "fitting": 5, "evaluating": 5, "repeats": 6, "starter": 5,
+    "planning": 3.7, "experiment": 4, "inference": 4, "fitting": 5, "evaluating": 5, "repeats": 6, "starter": 5,
     "cli": 7, "__main__": 8,
 }  # fmt: skip
 

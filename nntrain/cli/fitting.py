@@ -25,22 +25,33 @@ def fit(output: Output, config: str | None, **options: Any) -> int:
         return resume_run(output, config, **options)
     if config is None:
         raise ConfigError("fit needs a CONFIG, or --resume RUN", help="nntrain fit config.yaml")
-    loaded = load_config(config, _overrides(options))
+    loaded = load_config(config, key_overrides(options))
     if options["seeds"] or loaded.data.folds:
+        _refuse_mixture(options["seeds"], loaded.data.folds, options["overfit_batch"])
         from nntrain.cli.repeating import fit_many
 
         return fit_many(output, loaded, options)
     experiment = assemble(loaded)
+    if options["overfit_batch"]:
+        experiment = experiment.first_batch_alone()
     tell_plan(output, experiment)
     if options["dry_run"]:
         output.result("dry run: everything is ready, nothing was trained", {"dry_run": True})
         return 0
-    run = new_run(experiment, options["runs_dir"], options["run_dir"])
+    marks: dict[str, Any] = {"overfit_batch": True} if options["overfit_batch"] else {}
+    run = new_run(experiment, options["runs_dir"], options["run_dir"], **marks)
     with run:
         return conclude(output, train_watched(output, experiment, run))
 
 
-def _overrides(options: dict[str, Any]) -> list[str]:
+def _refuse_mixture(seeds: int | None, folds: int | None, overfit_batch: bool) -> None:
+    if overfit_batch:
+        raise ConfigError("--overfit-batch trains one network: it does not go with --seeds or data.folds")
+    if seeds and folds:
+        raise ConfigError("--seeds does not go with data.folds", help="leave one of the two out")
+
+
+def key_overrides(options: dict[str, Any]) -> list[str]:
     """Return ``--set`` and the options that stand for a key of the config."""
     overrides = list(options["overrides"])
     if options["threads"] is not None:
@@ -74,8 +85,8 @@ def defaults_taken(experiment: Experiment) -> list[str]:
     return taken
 
 
-def new_run(experiment: Experiment, runs_dir: str, run_dir: str | None, name: str | None = None) -> Run:
-    """Make the run directory of an experiment."""
+def new_run(experiment: Experiment, runs_dir: str, run_dir: str | None, name: str | None = None, **marks: Any) -> Run:
+    """Make the run directory of an experiment; ``marks`` are further entries of its ``run.json``."""
     from nntrain import blas
 
     config = experiment.config
@@ -88,6 +99,7 @@ def new_run(experiment: Experiment, runs_dir: str, run_dir: str | None, name: st
         "rows": experiment.prepared.row_counts(),
         "blas": blas.describe(),
         "threads": config.threads,
+        **marks,
     }
     text = config_text(config, experiment)
     return Run.create(name or config.name, runs_dir, run_dir, text, config.source, info)

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from typing import Any
 
-from nntrain.cli.fitting import conclude, train_watched
+from nntrain.cli.fitting import conclude, key_overrides, train_watched
 from nntrain.cli.output import Output
 from nntrain.config import load_config
 from nntrain.config.schema import Config
 from nntrain.errors import RunError, quote
 from nntrain.experiment import Experiment, assemble
+from nntrain.fitting import Outcome, complete_config
 from nntrain.runs.catalog import resolve
-from nntrain.runs.compare import flatten
 from nntrain.runs.run import Run
 
 MAY_DIFFER = frozenset({"name", "threads"})
 """Keys that have no say in what is computed."""
+
+FOLLOW_THE_DATA = ("loss", "metrics")
+"""Keys that a config may leave out, and that are known once the data are read."""
 
 
 def resume_run(output: Output, config: str | None, **options: Any) -> int:
@@ -23,56 +26,121 @@ def resume_run(output: Output, config: str | None, **options: Any) -> int:
     run = resolve(options["resume"], options["runs_dir"])
     own = load_config(str(run.path / "config.yaml"))
     wanted = _wanted(own, config, options)
-    experiment = assemble(wanted)
-    check_data(experiment, run)
+    if "repeats" in run.info:
+        from nntrain.cli.repeating import resume_many
+
+        return resume_many(output, wanted, run, options)
+    if is_complete(run, wanted):
+        return tell_complete(output, run, wanted)
+    experiment = assemble_again(wanted, run)
+    if config is not None and not options["force_config"]:
+        refuse_changes(own, own.resolved(), complete_config(wanted, experiment))
+    if options["dry_run"]:
+        output.result("dry run: everything is ready, nothing was trained", {"dry_run": True})
+        return 0
     with run.locked():
-        done = run.info.get("epoch") or 0
-        if run.info["status"] in ("finished", "early_stopped") and wanted.epochs <= own.epochs:
-            output.result(f"already complete (epoch {done}/{own.epochs}): {run.path}", {"run": str(run.path)})
-            return 0
-        for notice in run.notices():
-            output.notice(f"notice: {notice}")
-        return conclude(output, train_watched(output, experiment, run))
+        if is_complete(run, wanted):  # another process may have got there first
+            return tell_complete(output, run, wanted)
+        return conclude(output, go_on(output, experiment, run))
+
+
+def go_on(output: Output, experiment: Experiment, run: Run) -> Outcome:
+    """Train on in a run whose lock is held."""
+    for notice in run.notices():
+        output.notice(f"notice: {notice}")
+    return train_watched(output, experiment, run)
+
+
+def is_complete(run: Run, config: Config) -> bool:
+    """Return whether a run has ended as planned, and no more epochs are asked for."""
+    return run.info["status"] in ("finished", "early_stopped") and config.epochs <= run.info.get("epochs", 0)
+
+
+def tell_complete(output: Output, run: Run, config: Config) -> int:
+    """Say that there is nothing to do; return the exit code."""
+    done = run.info.get("epoch", config.epochs)
+    output.result(f"already complete (epoch {done}/{config.epochs}): {run.path}", {"run": str(run.path)})
+    return 0
+
+
+def assemble_again(config: Config, run: Run) -> Experiment:
+    """Return the experiment of a run: its fold, on the data it was trained on."""
+    experiment = assemble(config, run.info.get("fold"))
+    check_data(experiment, run)
+    return experiment.first_batch_alone() if run.info.get("overfit_batch") else experiment
 
 
 def _wanted(own: Config, config: str | None, options: dict[str, Any]) -> Config:
     """Return the config to go on with: the run's own, with more epochs where they are asked for."""
-    overrides = list(options["overrides"])
+    overrides = key_overrides(options)
     if config is None and not overrides:
         return own
     given = load_config(own.path if config is None else config, overrides)
-    differing = differences(own, given)
-    if differing and not options["force_config"]:
+    if not options["force_config"]:
+        theirs = given.resolved(absolute_paths=True)
+        ours = own.resolved()
+        for key in FOLLOW_THE_DATA:
+            theirs[key] = ours[key] if theirs[key] is None else theirs[key]
+        refuse_changes(own, ours, theirs)
+    return given
+
+
+def refuse_changes(own: Config, ours: dict[str, Any], theirs: dict[str, Any]) -> None:
+    """Refuse a config that is not the run's own.
+
+    Raises:
+        RunError: with the keys and both values.
+    """
+    differing = differences(ours, theirs)
+    if differing:
         shown = [f"{key}: the run has {quote(a)}, the config {quote(b)}" for key, a, b in differing]
         raise RunError(
-            f"the config differs from the run's own in {len(differing)} place{'s' if len(differing) > 1 else ''}",
+            f"the config differs from the run's own in {len(differing)} place{'s' if len(differing) > 1 else ''}:"
+            f" {', '.join(key for key, _, _ in differing[:5])}",
             path=own.path,
             help="only epochs may grow; --force-config goes on all the same",
             notes=shown[:10],
         )
-    return given
 
 
-def differences(own: Config, given: Config) -> list[tuple[str, Any, Any]]:
-    """Return the keys in which a config may not differ from the run's own, with both values."""
-    a, b = flatten(own.resolved()), flatten(given.resolved())
+def differences(ours: dict[str, Any], theirs: dict[str, Any]) -> list[tuple[str, Any, Any]]:
+    """Return the keys in which a config may not differ from a run's own, with both values.
+
+    >>> differences({"epochs": 5, "loss": {"name": "mse"}}, {"epochs": 9, "loss": {"name": "mae"}})
+    [('loss.name', 'mse', 'mae')]
+    """
+    a, b = _flat(ours), _flat(theirs)
     found = [(key, a.get(key), b.get(key)) for key in sorted({*a, *b}) if a.get(key) != b.get(key)]
-    grown = given.epochs >= own.epochs
+    grown = theirs["epochs"] >= ours["epochs"]
     return [item for item in found if item[0] not in MAY_DIFFER and not (item[0] == "epochs" and grown)]
 
 
+def _flat(values: Any, key: str = "") -> dict[str, Any]:
+    """Return nested values by their dotted keys."""
+    if not isinstance(values, (dict, list)) or not values:
+        return {key: values}
+    pairs = values.items() if isinstance(values, dict) else enumerate(values)
+    flat: dict[str, Any] = {}
+    for name, value in pairs:
+        flat |= _flat(value, f"{key}.{name}" if key else str(name))
+    return flat
+
+
 def check_data(experiment: Experiment, run: Run) -> None:
-    """Refuse to go on with data that have changed.
+    """Refuse to go on with data that have changed, whatever the files are called now.
 
     Raises:
         RunError: a file's content is not what the run was trained on.
     """
-    for path, then in run.info["data"].items():
-        now = experiment.prepared.sources.get(path)
-        if now is None or now["sha256"] != then["sha256"]:
-            found = "is not read any more" if now is None else f"has the SHA-256 {now['sha256'][:16]}..."
+    now = experiment.prepared.sources
+    known = {source["sha256"] for source in now.values()}
+    then = {source["sha256"] for source in run.info["data"].values()}
+    for path, source in run.info["data"].items():
+        if source["sha256"] not in known:
+            changed = [name for name, found in now.items() if found["sha256"] not in then]
             raise RunError(
-                f"the data have changed: {quote(path)} {found}, the run was trained on {then['sha256'][:16]}...",
-                path=str(run.path),
+                f"the data have changed: {quote(path)} is not what the run was trained on"
+                f" (SHA-256 {source['sha256'][:16]}...)",
+                path=changed[0] if changed else str(run.path),
                 help="restore the file, or train a new run with nntrain fit",
             )

@@ -34,12 +34,14 @@ class Context:
     Attributes:
         training: whether dropout drops and batch norm uses and updates batch statistics.
         step: number of the update, which selects the noise of layers such as dropout.
+        batch: which of the update's batches this is, from 0, where gradients are accumulated.
         shard: which part of the batch this is.
         lengths: (B,) true lengths of padded sequences, or None where nothing is padded.
     """
 
     training: bool = False
     step: int = 0
+    batch: int = 0
     shard: int = 0
     lengths: Array | None = None
 
@@ -151,11 +153,11 @@ class Layer(ScratchOwner):
         self.__dict__.pop("_noise", None)
 
     def noise(self, ctx: Context) -> np.random.Generator:
-        """Return the layer's generator for the step and shard of ``ctx``."""
+        """Return the layer's generator for the step, batch and shard of ``ctx``."""
         found: StepStream | None = self.__dict__.get("_noise")
         if found is None:
             found = self.__dict__["_noise"] = StepStream(self.seed, f"noise:{self.name}")
-        return found.at(ctx.step, ctx.shard)
+        return found.at(ctx.step, ctx.shard, ctx.batch)
 
     def flops(self, in_shape: Shape, out_shape: Shape) -> int:
         """Return the floating-point operations of the forward pass for one row; two per multiply-add."""

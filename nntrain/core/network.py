@@ -11,6 +11,7 @@ import numpy as np
 
 from nntrain.core.array import Array, Shape
 from nntrain.core.layer import INFERENCE, LAYERS, Context, Layer
+from nntrain.core.memory import refuse_too_large
 from nntrain.core.parameter import Parameter, ParameterStore
 from nntrain.core.rng import stream
 from nntrain.errors import ConfigError
@@ -39,7 +40,7 @@ class Network:
         input_gradient: whether ``backward`` returns the gradient of the input, which costs a product more.
 
     Raises:
-        ConfigError: a layer cannot take the shape it gets, or one layer stands at two places.
+        ConfigError: a layer cannot take the shape it gets, one layer stands at two places, or memory is too small.
 
     >>> from nntrain.layers.dense import Dense
     >>> network = Network(Dense(3), (4,), seed=0)
@@ -72,7 +73,9 @@ class Network:
         self.out_shape = root.build(in_shape)
         if not input_gradient:
             root.skip_input_gradient()
-        self.store = ParameterStore(self._named_parameters(), self.dtype, shared)
+        parameters = self._named_parameters()
+        refuse_too_large(sum(parameter.size for parameter in parameters), self.dtype.itemsize)
+        self.store = ParameterStore(parameters, self.dtype, shared)
         if shared is None:
             self.initialize(seed)
 
@@ -120,7 +123,16 @@ class Network:
         return {parameter.name: parameter.value for parameter in self.store.parameters}
 
     def load_state(self, state: dict[str, Array]) -> None:
-        """Copy values in by parameter name; names and shapes must be the network's own."""
+        """Copy values in by parameter name.
+
+        Raises:
+            ValueError: names or shapes are not the network's own.
+        """
+        found = {name: tuple(value.shape) for name, value in state.items()}
+        own = {parameter.name: parameter.shape for parameter in self.store.parameters}
+        if found != own:
+            differing = sorted(name for name in {*found, *own} if found.get(name) != own.get(name))
+            raise ValueError(f"other parameters than the network's: {', '.join(differing[:5])}")
         for parameter in self.store.parameters:
             parameter.value[...] = state[parameter.name]
 

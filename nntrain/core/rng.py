@@ -55,9 +55,9 @@ class StepStream:
         self._state = self._bits.state
         self._counter = self._state["state"]["counter"]
 
-    def at(self, step: int, shard: int = 0) -> np.random.Generator:
-        """Return the generator, moved to the start of the substream of ``(step, shard)``."""
-        # The lowest counter word counts the draws within the substream; the two above it name the substream.
-        self._counter[:] = (0, step, shard, 0)
+    def at(self, step: int, shard: int = 0, batch: int = 0) -> np.random.Generator:
+        """Return the generator, moved to the start of the substream of ``(step, shard, batch)``."""
+        # The lowest counter word counts the draws within the substream; the three above it name the substream.
+        self._counter[:] = (0, step, shard, batch)
         self._bits.state = self._state
         return self._generator

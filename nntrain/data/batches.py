@@ -81,7 +81,7 @@ class Loader:
     >>> loader = Loader(Dataset(np.zeros((5, 1)), np.arange(5), None, np.arange(5)), batch_size=2, seed=0)
     >>> loader.begin(epoch=1)
     >>> sum((loader.batch(i).target.tolist() for i in range(loader.batch_count)), [])
-    [2, 1, 3, 0, 4]
+    [3, 0, 2, 4, 1]
     """
 
     def __init__(self, dataset: Dataset, batch_size: int | str, seed: int) -> None:

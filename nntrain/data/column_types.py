@@ -24,6 +24,8 @@ BOOLEANS: Mapping[str, float] = {
     "true": 1.0, "false": 0.0, "yes": 1.0, "no": 0.0, "t": 1.0, "f": 0.0, "y": 1.0, "n": 0.0,
 }  # fmt: skip
 
+_TRUTHS: Mapping[str, float] = {**BOOLEANS, "1": 1.0, "0": 0.0, "1.0": 1.0, "0.0": 0.0}
+
 _DATE = re.compile(r"\d{4}[-/]\d{1,2}([-/]\d{1,2}([ T]\d{1,2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:?\d{2})?)?)?")
 
 
@@ -49,26 +51,30 @@ def kind_of(column: Column, declared: str | None) -> tuple[ColumnKind, list[str]
         return "numeric", []
     if column.number_like_share >= NUMERIC_SHARE:
         raise column.not_numbers()
-    codes, distinct = column.codes()
-    present = [text for text in distinct if text.strip()]
+    present = _present(column)
     if present and all(text.strip().lower() in BOOLEANS for text in present):
         return "boolean", []
     if present and all(is_date(text) for text in present):
         return "datetime", []
-    _refuse_free_text(column, codes, distinct)
+    _refuse_free_text(column, len(column), len(present))
     if share > 0:
         return "categorical", [f"column {quote(column.name)} mixes numbers ({share:.0%}) and text: taken as categories"]
     return "categorical", []
 
 
-def _refuse_free_text(column: Column, codes: Array, distinct: list[str]) -> None:
-    present = sum(bool(text.strip()) for text in distinct)
-    rows = len(codes)
+def _present(column: Column) -> list[str]:
+    """Return the distinct texts of the cells that are not missing, by the rule for numbers."""
+    codes, distinct = column.codes()
+    there = np.unique(codes[~column.missing(numeric=True)])
+    return [distinct[code] for code in there]
+
+
+def _refuse_free_text(column: Column, rows: int, present: int) -> None:
     if rows >= FEWEST_FOR_IDS and present > rows / 2:
         raise DataError(
             f"column {quote(column.name)}: {present} different texts in {rows} rows are no categories",
             path=column.places([0])[0][0],
-            help=f"leave it out with data.ignore: [{column.name}], or set data.columns.{column.name}.type",
+            help=f"leave it out with data.ignore, or set data.columns.{column.name}.type to categorical or text",
         )
 
 
@@ -89,9 +95,28 @@ def instants(column: Column) -> Array:
     """
     codes, distinct = column.codes()
     values = np.full(len(distinct), np.nan)
-    for i, text in enumerate(distinct):
-        if text.strip():
-            values[i] = _seconds(column, text.strip(), codes, i)
+    for i in np.unique(codes[~column.missing(numeric=True)]):
+        values[i] = _seconds(column, distinct[i].strip(), codes, i)
+    return values[codes]
+
+
+def truths(column: Column) -> Array:
+    """Return 1 for true and 0 for false (N,), NaN for missing.
+
+    Raises:
+        DataError: a cell is neither.
+    """
+    codes, distinct = column.codes()
+    values = np.full(len(distinct), np.nan)
+    for i in np.unique(codes[~column.missing(numeric=True)]):
+        value = _TRUTHS.get(distinct[i].strip().lower())
+        if value is None:
+            path, line = column.places(np.flatnonzero(codes == i)[:1])[0]
+            message = f"column {quote(column.name)}: expected true or false, got {quote(distinct[i])}"
+            raise DataError(
+                message, path=path, line=line, help="correct the cell, or declare it in data.missing_values"
+            )
+        values[i] = value
     return values[codes]
 
 
@@ -115,7 +140,9 @@ def _parsed(text: str) -> float:
     padded = "-".join(part.zfill(2) for part in date.split("-"))
     zone = re.search(r"(Z|[+-]\d{2}:?\d{2})$", time)
     clock = time[: zone.start()] if zone else time
-    instant = np.datetime64(f"{padded}T{clock.zfill(5)}" if clock else padded, "us")
+    if clock[1:2] == ":":
+        clock = f"0{clock}"
+    instant = np.datetime64(f"{padded}T{clock}" if clock else padded, "us")
     offset = 0.0
     if zone and zone[0] != "Z":
         hours, minutes = int(zone[0][1:3]), int(zone[0][-2:])

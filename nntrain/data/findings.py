@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,15 +9,19 @@ from typing import Any
 import numpy as np
 
 from nntrain.core.array import Array
+from nntrain.core.rng import stream
 from nntrain.data.batches import Dataset
 from nntrain.data.column_types import ColumnKind
-from nntrain.data.labels import labels_of
+from nntrain.data.labels import distinct_labels
 from nntrain.data.pipeline import Preprocessing
 from nntrain.data.table import Table
 from nntrain.errors import enumerate_names, quote
 
-MOST_COLUMNS = 2000
-"""Of more columns than this, copies of the target are not looked for."""
+FEWEST_FOR_COPIES = 5
+"""Of fewer rows than this, a column that says the same as the target says nothing."""
+
+_FIRST_LOOK = 200
+_PIECE_VALUES = 1 << 20
 
 
 @dataclass
@@ -94,7 +97,7 @@ def summarize(
         counts = sum(np.bincount(data.target, minlength=len(task.classes)) for data in parts.values())
         summary.classes = {label: int(count) for label, count in zip(task.classes, np.asarray(counts), strict=True)}
     for name, kind in kinds.items():
-        count = int(table.columns[name].missing(numeric=kind == "numeric").sum())
+        count = int(table.columns[name].missing(numeric=kind != "categorical").sum())
         if count:
             summary.missing[name] = count
     summary.findings = [*_ids(table, names["numeric"]), *_copies(table, preprocessing, kinds), *_duplicates(parts)]
@@ -117,54 +120,89 @@ def _ids(table: Table, numeric: list[str]) -> list[str]:
 
 def _copies(table: Table, preprocessing: Preprocessing, kinds: Mapping[str, ColumnKind]) -> list[str]:
     """A column that determines the target, one value to one, gives the answer away."""
-    if len(kinds) > MOST_COLUMNS or len(preprocessing.task.targets) != 1:
+    targets = preprocessing.task.targets
+    if len(targets) != 1 or table.rows < FEWEST_FOR_COPIES or preprocessing.task.kind == "multilabel":
         return []
-    target = table.columns[preprocessing.task.targets[0]]
-    truth = _codes(labels_of(target) if preprocessing.task.is_classification else target.numbers())
-    copies = [name for name in kinds if _is_copy(_codes_of(table, name, kinds[name]), truth)]
+    target = table.columns[targets[0]]
+    if preprocessing.task.is_classification:
+        truth = distinct_labels(target)[0]
+        copies = [name for name, kind in kinds.items() if is_relabelling(_plain(table, name, kind), truth)]
+    else:
+        numbers = target.numbers()
+        numeric = [name for name, kind in kinds.items() if kind == "numeric"]
+        copies = [name for name in numeric if is_rescaling(table.columns[name].numbers(), numbers)]
     if not copies:
         return []
     shown = enumerate_names([quote(name) for name in copies])
     return [f"warning: {shown} says the same as the target, one value for one; is the answer among the features?"]
 
 
-def _codes_of(table: Table, name: str, kind: ColumnKind) -> Array:
+def _plain(table: Table, name: str, kind: ColumnKind) -> Array:
     column = table.columns[name]
-    return _codes(np.nan_to_num(column.numbers(), nan=-np.inf)) if kind == "numeric" else column.codes()[0]
+    return column.numbers() if kind == "numeric" else distinct_labels(column)[0]
 
 
-def _codes(values: Array) -> Array:
-    _, codes = np.unique(values.astype(str) if values.dtype == object else values, return_inverse=True)
-    return np.asarray(codes)
+def is_relabelling(values: Array, codes: Array) -> bool:
+    """Return whether values (N,) are codes (N,), from 0 without a gap, under other names: one value for one code.
+
+    >>> is_relabelling(np.array([7.0, 5.0, 7.0]), np.array([0, 1, 0]))
+    True
+    """
+    for rows in (slice(_FIRST_LOOK), slice(None)):  # most columns are told apart by their first rows
+        _, first, place = np.unique(codes[rows], return_index=True, return_inverse=True)
+        named = values[rows][first]
+        if not np.array_equal(named[place], values[rows]) or len(np.unique(named)) < len(named):
+            return False
+    return len(first) > 1
 
 
-def _is_copy(codes: Array, truth: Array) -> bool:
-    distinct = int(truth.max()) + 1
-    if int(codes.max()) + 1 != distinct or distinct < 2:
-        return False
-    pairs = np.unique(codes.astype(np.int64) * distinct + truth)
-    return len(pairs) == distinct
+def is_rescaling(values: Array, target: Array) -> bool:
+    """Return whether target (N,) is a straight line of values (N,), to 9 digits.
+
+    >>> is_rescaling(np.array([0.0, 1.0, 2.0]), np.array([32.0, 33.8, 35.6]))
+    True
+    """
+    for rows in (slice(_FIRST_LOOK), slice(None)):
+        x, y = values[rows], target[rows]
+        low, high = int(np.argmin(x)), int(np.argmax(x))
+        if np.isnan(x).any() or x[low] == x[high] or y[low] == y[high]:
+            return False
+        line = y[low] + (x - x[low]) * ((y[high] - y[low]) / (x[high] - x[low]))
+        if np.abs(line - y).max() > 1e-9 * np.abs(y[high] - y[low]):
+            return False
+    return True
 
 
 def _duplicates(parts: Mapping[str, Dataset]) -> list[str]:
     """Rows of equal features and target that stand on both sides of a split are judged by heart."""
-    keys = {part: Counter(_keys(data)) for part, data in parts.items()}
+    keys = {part: row_keys(data) for part, data in parts.items()}
     found = []
-    inside = sum(count - 1 for count in keys["train"].values() if count > 1)
-    if inside:
-        found.append(f"{inside} training rows repeat another one exactly")
+    distinct = np.unique(keys["train"])
+    if len(distinct) < len(keys["train"]):
+        found.append(f"{len(keys['train']) - len(distinct)} training rows repeat another one exactly")
     for part in ("validation", "test"):
-        if part in keys:
-            shared = sum(count for key, count in keys[part].items() if key in keys["train"])
-            if shared:
-                found.append(
-                    f"warning: {shared} of {len(parts[part])} {part} rows also stand in the training rows"
-                    " (data.group keeps equal rows together)"
-                )
+        shared = int(np.isin(keys[part], distinct).sum()) if part in keys else 0
+        if shared:
+            found.append(
+                f"warning: {shared} of {len(parts[part])} {part} rows also stand in the training rows"
+                " (data.group keeps equal rows together)"
+            )
     return found
 
 
-def _keys(data: Dataset) -> list[bytes]:
-    rows = np.ascontiguousarray(data.x)
-    target = np.ascontiguousarray(data.target.reshape(len(data), -1))
-    return [x.tobytes() + t.tobytes() for x, t in zip(rows, target, strict=True)]
+def row_keys(data: Dataset) -> Array:
+    """Return a 64-bit key (N,) of what the network sees of each row, features and target: equal rows, equal keys.
+
+    The key is the sum of c_j u_j mod 2^64 over the row's 32-bit words u_j, with fixed random odd c_j. Of a million
+    different rows two share a key with a probability below one in a thousand.
+    """
+    target = data.target.reshape(len(data), -1).astype(np.float32)
+    factors = stream(0, "row keys").integers(0, 2**63, data.x[0].size + target.shape[1], dtype=np.uint64) * 2 + 1
+    keys = np.empty(len(data), np.uint64)
+    step = max(1, _PIECE_VALUES // len(factors))
+    for start in range(0, len(data), step):
+        rows = slice(start, start + step)
+        words = np.concatenate([data.x[rows].reshape(len(target[rows]), -1), target[rows]], axis=1, dtype=np.float32)
+        words += 0.0  # -0.0 becomes 0.0
+        keys[rows] = words.view(np.uint32).astype(np.uint64) @ factors
+    return keys

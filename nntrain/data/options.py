@@ -1,4 +1,4 @@
-"""The ``data:`` section of the config: plain dataclasses, read by the config's schema and by :mod:`nntrain.data.prepare`.
+"""The ``data:`` section of the config: plain dataclasses, read by the config's schema and by the preparation.
 
 The class of each section holds its keys, their types, ranges and defaults; the ``Args:`` texts are the user's
 reference of each key.

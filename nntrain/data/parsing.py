@@ -7,6 +7,7 @@ type, and what it takes for a number although the grammar does not (``inf``, ``1
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 from collections.abc import Iterable, Iterator, Sequence
@@ -176,7 +177,9 @@ class _Reader:
     """Bytes in memory as pandas' C reader takes them without decoding: anything with ``read`` that is not an IOBase."""
 
     def __init__(self, body: memoryview | bytes) -> None:
-        self._body = memoryview(body)
+        # pandas drops a byte-order mark at the beginning; a chunk may begin with one that is part of a cell
+        marked = bytes(body[:3]) == codecs.BOM_UTF8
+        self._body = memoryview(codecs.BOM_UTF8 + body if marked else body)
         self._at = 0
 
     def read(self, size: int) -> bytes:

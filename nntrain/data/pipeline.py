@@ -10,11 +10,12 @@ import numpy as np
 from nntrain.core.array import Array
 from nntrain.core.task import Task
 from nntrain.data.batches import Dataset
-from nntrain.data.column_types import ColumnKind, kind_of
-from nntrain.data.encoders import CategoryEncoder, DatetimeEncoder, Encoder, NumericEncoder, encoder_from
-from nntrain.data.labels import Target, names_of
-from nntrain.data.options import ColumnOptions, DataOptions
+from nntrain.data.category_encoder import CategoryEncoder
+from nntrain.data.encoders import Encoder
+from nntrain.data.features import encoder_from
+from nntrain.data.notices import Notice, grouped
 from nntrain.data.table import ReadOptions, Table
+from nntrain.data.target import Target
 from nntrain.errors import DataError, did_you_mean, enumerate_names, quote
 
 
@@ -73,16 +74,26 @@ class Preprocessing:
         Raises:
             DataError: a feature column is missing, or a cell is not what it must be.
         """
+        (x,), notices = self.parts(table, [np.arange(table.rows)])
+        return x, grouped(notices)
+
+    def parts(self, table: Table, rows: Sequence[Array]) -> tuple[list[Array], list[Notice]]:
+        """Return the network's input for some rows of a table, once for each array of row numbers, and notices.
+
+        Column by column, so that no more than one column is in memory as float64.
+        """
         self._check_columns(table)
-        parts, notices = [], []
+        parts = [np.empty((len(chosen), len(self.feature_names)), np.float32) for chosen in rows]
+        notices: list[Notice] = []
+        at = 0
         for encoder in self.encoders:
-            parts.append(encoder.apply(table.columns[encoder.name]))
+            for values in encoder.apply(table.columns[encoder.name]):
+                narrow = self._narrow(table, encoder.name, values)
+                for part, chosen in zip(parts, rows, strict=True):
+                    part[:, at] = narrow[chosen]
+                at += 1
             notices += encoder.notices
-        x = np.concatenate(parts, axis=1) if parts else np.empty((table.rows, 0))
-        with np.errstate(over="ignore"):
-            narrow = x.astype(np.float32)
-        self._check_range(table, narrow)
-        return narrow, notices
+        return parts, notices
 
     def _check_columns(self, table: Table) -> None:
         wanted = [encoder.name for encoder in self.encoders]
@@ -98,16 +109,17 @@ class Preprocessing:
                 ],
             )
 
-    def _check_range(self, table: Table, x: Array) -> None:
-        if np.isfinite(x).all():
-            return
-        row, column = (int(i) for i in np.argwhere(~np.isfinite(x))[0])
-        path, line = table.place(row)
+    def _narrow(self, table: Table, name: str, values: Array) -> Array:
+        with np.errstate(over="ignore"):
+            narrow = values.astype(np.float32)
+        if np.isfinite(narrow).all():
+            return narrow
+        path, line = table.place(int(np.flatnonzero(~np.isfinite(narrow))[0]))
         raise DataError(
-            f"column {quote(self.feature_names[column])}: the scaled value does not fit into float32",
+            f"column {quote(name)}: the scaled value does not fit into float32",
             path=path,
             line=line,
-            help="correct the cell, or use data.scale: robust or quantile",
+            help="correct the cell, or use data.scale: quantile",
         )
 
     def extra_columns(self, table: Table) -> list[str]:
@@ -187,49 +199,3 @@ def sample_weights(table: Table, name: str) -> Array:
     if not values.any():
         raise DataError(f"column {quote(name)}: all weights are 0", path=table.path, help="give some row a weight")
     return values.astype(np.float32)
-
-
-def feature_columns(table: Table, options: DataOptions) -> list[str]:
-    """Return the names of the columns to learn from.
-
-    Raises:
-        DataError: a column that the config names is not in the table, or none is left.
-    """
-    for key in ("features", "ignore"):
-        for name in getattr(options, key) or ():
-            table.column(name, f"data.{key}")
-    for name in options.columns:
-        table.column(name, "data.columns")
-    other = {*names_of(options.target), *options.ignore, options.weight, options.group, options.order}
-    wanted = options.features if options.features is not None else table.names
-    names = [name for name in wanted if name not in other or (options.features is not None and name == options.order)]
-    if not names:
-        raise DataError(
-            f"no feature columns left; the file has {enumerate_names(table.names)}",
-            path=table.path,
-            help="check data.target, data.features and data.ignore",
-        )
-    return names
-
-
-def make_encoders(table: Table, options: DataOptions) -> tuple[list[Encoder], dict[str, ColumnKind], list[str]]:
-    """Return an encoder for each feature column, what each column is, and notices."""
-    encoders, kinds, notices = [], {}, []
-    for name in feature_columns(table, options):
-        own = options.columns.get(name, ColumnOptions())
-        kind, odd = kind_of(table.columns[name], own.type)
-        kinds[name] = kind
-        notices += odd
-        encoders.append(_encoder(name, kind, own, options))
-    return encoders, kinds, notices
-
-
-def _encoder(name: str, kind: ColumnKind, own: ColumnOptions, options: DataOptions) -> Encoder:
-    scale, missing = own.scale or options.scale, own.missing or options.missing
-    if kind == "categorical":
-        fill = "" if own.fill is None else str(own.fill)
-        return CategoryEncoder(name, own.categorical or options.categorical, missing, fill, scale)
-    if kind == "datetime":
-        return DatetimeEncoder(name, scale, missing)
-    fill_number = float(own.fill) if isinstance(own.fill, (int, float)) else options.fill
-    return NumericEncoder(name, scale, missing, fill_number, booleans=kind == "boolean")

@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 
 from nntrain.core.array import Array
 from nntrain.core.task import Task, TaskKind
-from nntrain.data import splitting
 from nntrain.data.batches import Dataset, Loader
+from nntrain.data.classes import class_weights
+from nntrain.data.encoders import IMPUTED, Encoder
+from nntrain.data.features import make_encoders
 from nntrain.data.findings import Summary, summarize
-from nntrain.data.labels import class_weights, decide_kind, encode_labels, fit_target, labels_of, names_of
+from nntrain.data.labels import labels_of
+from nntrain.data.notices import Notice, grouped
 from nntrain.data.options import DataOptions
-from nntrain.data.pipeline import Preprocessing, make_encoders, sample_weights
-from nntrain.data.splitting import Split
+from nntrain.data.parts import Resolve, choose_parts
+from nntrain.data.pipeline import Preprocessing, sample_weights
 from nntrain.data.table import ReadOptions, Table, read_table
-from nntrain.errors import DataError, enumerate_names, quote
-
-Resolve = Callable[[str], Path]
+from nntrain.data.target import decide_kind, fit_target, names_of
+from nntrain.errors import ConfigError, DataError, enumerate_names, quote
 
 
 @dataclass
@@ -36,7 +37,7 @@ class Prepared:
         preprocessing: fitted on ``train``.
         summary: of the data.
         notices: what is worth knowing.
-        sources: SHA-256 and number of rows of each file, by its path.
+        sources: SHA-256 of each file, by its path.
     """
 
     task: Task
@@ -84,31 +85,50 @@ def prepare(
     table = _read(names_of(options.train), options, resolve)
     kind = decide_kind(table, options, task_hint)
     outside = {part: _outside(options, part, resolve) for part in ("validation", "test")}
-    usable = _usable_rows(table, options)
-    split = _split(table, options, resolve, kind, seed, fold, usable)
     encoders, kinds, notices = make_encoders(table, options)
-    parts = {"validation": split.validation, "test": split.test}
-    target = fit_target(table, options, kind, split.train, scales_target, {k: v for k, v in parts.items() if len(v)})
+    usable = _usable_rows(table, encoders)
+    split, said = choose_parts(table, options, resolve, kind, seed, fold, usable)
+    inside = {"train": split.train, "validation": split.validation, "test": split.test}
+    rows = {part: chosen for part, chosen in inside.items() if part == "train" or len(chosen)}
+    held = {part: chosen for part, chosen in rows.items() if part != "train"}
+    target = fit_target(table, options, kind, split.train, scales_target, held)
+    odd: list[Notice] = []
     for encoder in encoders:
         encoder.fit(table.columns[encoder.name], split.train)
-        notices += encoder.notices
+        odd += encoder.notices
     preprocessing = Preprocessing(encoders, target, read_options(options), options.weight)
-    whole = _examples(table, preprocessing)
-    if class_weight is not None:
-        whole = _weighted(whole, target.task, split.train, class_weight, table.path)
-    found = {name: whole.subset(rows) if len(rows) else None for name, rows in parts.items()}
-    for name, other in outside.items():
+    parts, found = _examples(table, preprocessing, rows)
+    odd += [notice for notice in found if notice.sentence != IMPUTED]  # the summary counts missing cells
+    for part, other in outside.items():
         if other is not None:
-            found[name] = _examples(other, preprocessing)
-    train = whole.subset(split.train)
+            given, found = _examples(other, preprocessing, {part: _usable_rows(other, encoders)})
+            parts |= given
+            odd += found
+    if class_weight is not None:
+        parts["train"] = _weighted(parts["train"], target.task, class_weight, table.path)
     tables = [table, *(other for other in outside.values() if other is not None)]
-    everything = {"train": train, **{name: part for name, part in found.items() if part is not None}}
-    summary = summarize(table, preprocessing, kinds, everything)
-    notices = [*(notice for t in tables for notice in t.notices), *target.notices, *notices, *summary.findings]
-    if len(usable) < table.rows:
-        notices.append(f"{table.rows - len(usable)} rows with missing cells are left out (missing: drop)")
+    summary = summarize(table, preprocessing, kinds, parts)
+    dropped = [f"{table.rows - len(usable)} rows with missing cells are left out (missing: drop)"]
+    notices = [
+        *(notice for t in tables for notice in t.notices),
+        *said,
+        *target.notices,
+        *notices,
+        *grouped(odd),
+        *summary.findings,
+        *(dropped if len(usable) < table.rows else []),
+    ]
     sources = {path: {"sha256": digest} for t in tables for path, digest in t.sha256.items()}
-    return Prepared(target.task, train, found["validation"], found["test"], preprocessing, summary, notices, sources)
+    return Prepared(
+        target.task,
+        parts["train"],
+        parts.get("validation"),
+        parts.get("test"),
+        preprocessing,
+        summary,
+        notices,
+        sources,
+    )
 
 
 def read_options(options: DataOptions) -> ReadOptions:
@@ -130,95 +150,48 @@ def _outside(options: DataOptions, part: str, resolve: Resolve) -> Table | None:
     return _read(names_of(given), options, resolve)
 
 
-def _usable_rows(table: Table, options: DataOptions) -> Array:
-    """Return the rows that are kept: all, but for ``missing: drop`` those without a missing feature."""
-    dropping = [name for name, own in options.columns.items() if own.missing == "drop"]
-    if options.missing == "drop":
-        used = options.features if options.features is not None else table.names
-        kept_otherwise = {name for name, own in options.columns.items() if own.missing not in (None, "drop")}
-        dropping = [name for name in used if name not in kept_otherwise and name not in names_of(options.target)]
+def _usable_rows(table: Table, encoders: Sequence[Encoder]) -> Array:
+    """Return the rows that are kept: all, but for ``missing: drop`` those without a missing cell."""
     whole = np.ones(table.rows, bool)
-    for name in dropping:
-        column = table.column(name, "data.columns")
-        whole &= ~column.missing(numeric=column.number_share >= 0.9)
+    for encoder in encoders:
+        if encoder.missing == "drop" and encoder.name in table.columns:
+            whole &= ~table.columns[encoder.name].missing(numeric=encoder.kind != "categorical")
     if not whole.any():
-        raise DataError(
-            "every row has a missing cell, and missing is 'drop'", path=table.path, help="use missing: auto"
-        )
+        raise DataError("every row has a missing cell, and data.missing is 'drop'", path=table.path, help="use auto")
     return np.flatnonzero(whole)
 
 
-def _split(
-    table: Table, options: DataOptions, resolve: Resolve, kind: TaskKind, seed: int, fold: int | None, usable: Array
-) -> Split:
-    """Return the rows of each part, among the usable ones."""
-    if options.split.endswith((".npz", ".csv")):
-        return splitting.from_file(resolve(options.split), options.split, table.rows)
-    strata = _strata(table, options, kind)[usable]
-    groups = None if options.group is None else table.column(options.group, "data.group").codes()[0][usable]
-    order = None if options.order is None else _order(table, options.order)[usable]
-    if fold is not None:
-        assert options.folds is not None, "a fold belongs to folds"
-        if options.folds > len(usable):
-            raise DataError(f"data.folds: {options.folds} folds of {len(usable)} rows", path=table.path)
-        found = splitting.by_fold(options.folds, fold, seed, strata, groups, order)
-    else:
-        stratified = kind == "classification" and options.split in ("auto", "stratified")
-        shares = _shares(options, len(usable))
-        tail = options.split == "tail"
-        found = splitting.by_share(len(usable), shares, seed, strata if stratified else None, groups, order, tail)
-    return Split(usable[found.train], usable[found.validation], usable[found.test])
-
-
-def _shares(options: DataOptions, rows: int) -> dict[str, float]:
-    shares = {}
-    for part in ("validation", "test"):
-        given = getattr(options, part)
-        shares[part] = float(given) if isinstance(given, (int, float)) else 0.0
-    if rows < splitting.FEWEST_ROWS:
-        shares["validation"] = 0.0
-    if shares["validation"] + shares["test"] >= 1:
-        raise DataError(f"data.validation and data.test leave no rows to train on ({shares})")
-    return shares
-
-
-def _strata(table: Table, options: DataOptions, kind: TaskKind) -> Array:
-    if kind != "classification":
-        return np.zeros(table.rows, np.int64)
-    labels = labels_of(table.column(names_of(options.target)[0], "data.target"))
-    return encode_labels(labels, sorted({str(label) for label in labels}))
-
-
-def _order(table: Table, name: str) -> Array:
-    """Return a sortable number for each row: the column's numbers, or its dates."""
-    from nntrain.data.column_types import instants
-
-    column = table.column(name, "data.order")
-    values = column.numbers() if column.number_share == 1.0 else instants(column)
-    if np.isnan(values).any():
-        path, line = table.place(int(np.flatnonzero(np.isnan(values))[0]))
-        raise DataError(f"column {quote(name)}: the cell that orders the row is missing", path=path, line=line)
-    return values
-
-
-def _examples(table: Table, preprocessing: Preprocessing) -> Dataset:
-    x, _ = preprocessing.features(table)
+def _examples(
+    table: Table, preprocessing: Preprocessing, rows: Mapping[str, Array]
+) -> tuple[dict[str, Dataset], list[Notice]]:
+    """Return the examples at some rows of a table, by part, and notices."""
     target = preprocessing.target.encode(table)
+    used = np.concatenate(list(rows.values()))
+    if preprocessing.task.is_classification and (target[used] < 0).any():
+        unknown = np.sort(used[target[used] < 0])
+        raise unknown_classes(table, preprocessing, unknown, "add rows of this class to the training data")
     weight = None if preprocessing.weight is None else sample_weights(table, preprocessing.weight)
-    if preprocessing.task.is_classification and (target < 0).any():
-        raise unknown_classes(table, preprocessing, np.flatnonzero(target < 0))
-    return Dataset(x, target, weight, np.arange(table.rows), table)
+    inputs, notices = preprocessing.parts(table, list(rows.values()))
+    parts = {
+        part: Dataset(x, target[chosen], None if weight is None else weight[chosen], chosen, table)
+        for (part, chosen), x in zip(rows.items(), inputs, strict=True)
+    }
+    return parts, notices
 
 
-def _weighted(data: Dataset, task: Task, train: Array, spec: str | Mapping[str, float], path: str) -> Dataset:
-    """Return the data with class weights multiplied into the weights of the training rows."""
-    by_class = class_weights(task, data.target[train], spec, path)
-    weight = np.ones(len(data), np.float32) if data.weight is None else data.weight.copy()
-    weight[train] = weight[train] * by_class[data.target[train]].astype(np.float32)
-    return Dataset(data.x, data.target, weight, data.rows, data.table)
+def _weighted(data: Dataset, task: Task, spec: str | Mapping[str, float], path: str) -> Dataset:
+    """Return training examples with the weights of their classes multiplied into theirs."""
+    if not task.is_classification:
+        raise ConfigError(f"class_weight: expected a classification, and the task is {task.kind}", help="leave it out")
+    by_class = class_weights(task, data.target, spec, path)[data.target]
+    weight = by_class if data.weight is None else by_class * data.weight
+    return Dataset(data.x, data.target, weight.astype(np.float32), data.rows, data.table)
 
 
-def unknown_classes(table: Table, preprocessing: Preprocessing, rows: Array) -> DataError:
+_UNKNOWN_HELP = "nntrain eval --unknown-class wrong counts such rows as errors, skip leaves them out"
+
+
+def unknown_classes(table: Table, preprocessing: Preprocessing, rows: Array, help: str = _UNKNOWN_HELP) -> DataError:
     """Return the error for rows whose class the training never saw."""
     name = preprocessing.task.targets[0]
     labels = [str(label) for label in labels_of(table.columns[name])[rows]]
@@ -228,7 +201,7 @@ def unknown_classes(table: Table, preprocessing: Preprocessing, rows: Array) -> 
         f"column {quote(name)}: class {quote(distinct[0])} is not one the network was trained on",
         path=places[0][0],
         line=places[0][1],
-        help="nntrain eval --unknown-class wrong counts such rows as errors, skip leaves them out",
+        help=help,
         notes=[
             f"{len(rows)} rows of unknown classes ({enumerate_names([quote(d) for d in distinct], 5)}),"
             f" lines {', '.join(str(line) for _, line in places)}{', ...' if len(rows) > 5 else ''}",

@@ -5,16 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
 from nntrain.core.array import Array
 from nntrain.core.rng import stream
-from nntrain.errors import DataError, quote
 
 FEWEST_ROWS = 20
-"""Of fewer rows than this none are held out unless the config asks for it."""
+"""Of fewer rows than this none are held out for validation."""
 
 
 @dataclass(frozen=True)
@@ -26,176 +24,144 @@ class Split:
     test: Array
 
 
-def by_share(
-    rows: int,
-    shares: Mapping[str, float],
-    seed: int,
-    strata: Array | None = None,
-    groups: Array | None = None,
-    order: Array | None = None,
-    tail: bool = False,
-) -> Split:
-    """Return a split by shares of the rows.
+def by_class(rows: int, shares: Mapping[str, float], seed: int, strata: Array | None = None) -> Split:
+    """Return a random split; of each class the same share, within one row.
 
     Args:
         rows: how many there are, N.
         shares: of ``validation`` and ``test``.
         seed: of the choice.
-        strata: (N,) class codes; each class gives its share, within one row.
-        groups: (N,) codes; rows of one group stay together.
-        order: (N,) values; the last rows by them are held out, the test rows after the validation rows.
-        tail: whether the last rows of the file are held out.
-
-    >>> split = by_share(10, {"validation": 0.2, "test": 0.0}, seed=0, tail=True)
-    >>> split.validation.tolist()
-    [8, 9]
+        strata: (N,) class codes; None takes all rows for one class.
     """
-    counts = {name: shares.get(name, 0.0) for name in ("validation", "test")}
-    if order is not None or tail:
-        return _last(np.arange(rows) if order is None else np.argsort(order, kind="stable"), counts, groups)
-    generator = stream(seed, "split")
-    if groups is not None:
-        return _whole_groups(groups, counts, generator)
-    return _strata(np.zeros(rows, np.int64) if strata is None else strata, counts, generator)
+    codes = np.zeros(rows, np.int64) if strata is None else strata
+    shuffled = stream(seed, "split").permutation(rows)
+    sizes = np.bincount(codes).tolist()
+    test, validation = apportion(sizes, shares.get("test", 0.0), shares.get("validation", 0.0))
+    part = np.zeros(rows, np.int8)
+    by_code = shuffled[np.argsort(codes[shuffled], kind="stable")]
+    starts = np.cumsum([0, *sizes[:-1]])
+    for start, t, v in zip(starts, test, validation, strict=True):
+        part[by_code[start : start + t]] = 2
+        part[by_code[start + t : start + t + v]] = 1
+    return _split_of(part)
 
 
-def _last(ordered: Array, shares: Mapping[str, float], groups: Array | None) -> Split:
-    if groups is not None:
-        # A group goes where its first row goes, so that none is divided.
-        first: dict[int, int] = {}
-        for row in ordered:
-            first.setdefault(int(groups[row]), len(first))
-        rank = np.array([first[int(groups[row])] for row in ordered])
-        ordered = ordered[np.argsort(rank, kind="stable")]
-    rows = len(ordered)
-    test = _count(rows, shares["test"])
-    validation = _count(rows, shares["validation"])
-    cuts = [rows - test - validation, rows - test]
-    if groups is not None:
-        cuts = [_group_border(groups[ordered], cut) for cut in cuts]
-    train, held, last = np.split(ordered, cuts)
-    return Split(np.sort(train), np.sort(held), np.sort(last))
+def apportion(sizes: Sequence[int], test: float, validation: float) -> tuple[list[int], list[int]]:
+    """Return how many rows each class gives to the test and to the validation part.
+
+    Each count is the class's exact share rounded down or up; those with the largest remainders are rounded up until the
+    part has its share of all rows. A class always keeps a row to train on.
+
+    >>> apportion([50, 50, 1], test=0.0, validation=0.2)
+    ([0, 0, 0], [10, 10, 0])
+    """
+    floors = {share: [math.floor(size * share) for size in sizes] for share in (test, validation)}
+    tests = _rounded_up(sizes, test, [size - 1 - v for size, v in zip(sizes, floors[validation], strict=True)])
+    validations = _rounded_up(sizes, validation, [size - 1 - t for size, t in zip(sizes, tests, strict=True)])
+    return tests, validations
 
 
-def _group_border(groups: Array, cut: int) -> int:
-    while 0 < cut < len(groups) and groups[cut] == groups[cut - 1]:
-        cut += 1
-    return cut
+def _rounded_up(sizes: Sequence[int], share: float, most: Sequence[int]) -> list[int]:
+    counts = [max(0, min(math.floor(size * share), room)) for size, room in zip(sizes, most, strict=True)]
+    lacking = count_of(sum(sizes), share) - sum(counts)
+    order = sorted(range(len(sizes)), key=lambda i: (math.floor(sizes[i] * share) - sizes[i] * share, i))
+    for i in order:
+        if lacking > 0 and counts[i] < most[i] and counts[i] < sizes[i] * share:
+            counts[i] += 1
+            lacking -= 1
+    return counts
 
 
-def _whole_groups(groups: Array, shares: Mapping[str, float], generator: np.random.Generator) -> Split:
-    names, sizes = np.unique(groups, return_counts=True)
-    shuffled = generator.permutation(len(names))
-    parts: dict[str, list[int]] = {"test": [], "validation": []}
-    at = 0
-    for part, chosen in parts.items():
-        wanted, taken = _count(len(groups), shares[part]), 0
-        while taken < wanted and at < len(names) - 1:
-            chosen.append(int(names[shuffled[at]]))
-            taken += int(sizes[shuffled[at]])
-            at += 1
-    is_test, is_held = np.isin(groups, parts["test"]), np.isin(groups, parts["validation"])
-    return Split(np.flatnonzero(~is_test & ~is_held), np.flatnonzero(is_held), np.flatnonzero(is_test))
-
-
-def _strata(strata: Array, shares: Mapping[str, float], generator: np.random.Generator) -> Split:
-    members = [generator.permutation(np.flatnonzero(strata == stratum)) for stratum in np.unique(strata)]
-    sizes = [len(rows) for rows in members]
-    test = _apportion(sizes, shares["test"], [0] * len(sizes))
-    validation = _apportion(sizes, shares["validation"], test)
-    tests, held, train = [], [], []
-    for rows, t, v in zip(members, test, validation, strict=True):
-        tests.append(rows[:t])
-        held.append(rows[t : t + v])
-        train.append(rows[t + v :])
-    return Split(*(np.sort(np.concatenate(part)) for part in (train, held, tests)))
-
-
-def _apportion(sizes: Sequence[int], share: float, taken: Sequence[int]) -> list[int]:
-    """Return how many rows each stratum gives: its share within one row, the total rounded, one left to train on."""
-    exact = [size * share for size in sizes]
-    counts = [math.floor(count) for count in exact]
-    order = sorted(range(len(sizes)), key=lambda i: (counts[i] - exact[i], i))
-    for i in order[: max(0, _count(sum(sizes), share) - sum(counts))]:
-        counts[i] += 1
-    return [max(0, min(count, size - done - 1)) for count, size, done in zip(counts, sizes, taken, strict=True)]
-
-
-def _count(rows: int, share: float) -> int:
+def count_of(rows: int, share: float) -> int:
     """Return a share of the rows in whole rows: at least 1 where the share is above 0, never all."""
     return 0 if share <= 0 else max(1, min(rows - 1, round(rows * share)))
 
 
-def by_fold(folds: int, fold: int, seed: int, strata: Array, groups: Array | None, order: Array | None) -> Split:
-    """Return the split that holds out fold ``fold`` (from 0) of ``folds``.
+def by_group(groups: Array, shares: Mapping[str, float], seed: int) -> Split:
+    """Return a random split in which rows of one group (codes (N,)) stay together.
 
-    Every row is held out in exactly one fold; classes are spread evenly, groups stay together, and with an ``order``
-    the folds are consecutive.
+    Groups in random order fill the test part, then the validation part, as near to their shares as whole groups come;
+    each has one group at least, and one is left to train on.
     """
-    rows = len(strata)
-    generator = stream(seed, "split")
+    names, place, sizes = np.unique(groups, return_inverse=True, return_counts=True)
+    waiting = stream(seed, "split").permutation(len(names)).tolist()
+    part = np.zeros(len(names), np.int8)
+    wanted = [(2, shares.get("test", 0.0)), (1, shares.get("validation", 0.0))]
+    for number, (code, share) in enumerate(wanted):
+        others = 1 + sum(later > 0 for _, later in wanted[number + 1 :])
+        left = float(count_of(len(groups), share))
+        while left > 0 and len(waiting) > others:
+            size = int(sizes[waiting[0]])
+            if size / 2 > left and (part == code).any():
+                break
+            part[waiting.pop(0)] = code
+            left -= size
+    return _split_of(part[place])
+
+
+def by_order(order: Array, shares: Mapping[str, float], groups: Array | None = None) -> Split:
+    """Return a split that holds out the last rows by ``order`` (N,): validation, and behind it test.
+
+    Rows of equal order are never divided, and neither are groups: a group stands where its first row stands.
+    """
+    if groups is not None:
+        _, place = np.unique(groups, return_inverse=True)
+        first = np.full(place.max() + 1, np.inf)
+        np.minimum.at(first, place, order)
+        # Groups that begin together are told apart by their number, so that each can be kept whole.
+        order = np.unique(np.stack([first[place], place], axis=1), axis=0, return_inverse=True)[1].ravel()
+    ranked = np.argsort(order, kind="stable")
+    rows = len(ranked)
+    test, validation = count_of(rows, shares.get("test", 0.0)), count_of(rows, shares.get("validation", 0.0))
+    second = _border(order[ranked], rows - test)
+    first_cut = _border(order[ranked], rows - test - validation) if validation else second
+    train, held, last = np.split(ranked, [first_cut, second])
+    return Split(np.sort(train), np.sort(held), np.sort(last))
+
+
+def _border(ordered: Array, cut: int) -> int:
+    """Return the border nearest before ``cut`` at which the order changes; behind it where there is none before."""
+    cut = max(1, cut)
+    if cut >= len(ordered):
+        return len(ordered)
+    before = int(np.searchsorted(ordered, ordered[cut], "left"))
+    return before or int(np.searchsorted(ordered, ordered[cut], "right"))
+
+
+def fold_numbers(
+    folds: int,
+    rows: int,
+    seed: int,
+    strata: Array | None = None,
+    groups: Array | None = None,
+    order: Array | None = None,
+) -> Array:
+    """Return the fold (N,) in which each row is held out.
+
+    Classes are dealt out so that the folds hold equally many of each, within one row; groups stay together, the largest
+    dealt first, each to the smallest fold; with an ``order`` the folds are consecutive.
+    """
+    numbers = np.empty(rows, np.int64)
     if order is not None:
-        number = np.empty(rows, np.int64)
-        number[np.argsort(order, kind="stable")] = np.arange(rows) * folds // rows
-    elif groups is not None:
-        names, codes = np.unique(groups, return_inverse=True)
-        number = generator.permutation(np.arange(len(names)) % folds)[codes]
-    else:
-        shuffled = generator.permutation(rows)
-        by_class = shuffled[np.argsort(strata[shuffled], kind="stable")]
-        number = np.empty(rows, np.int64)
-        number[by_class] = np.arange(rows) % folds
-    return Split(np.flatnonzero(number != fold), np.flatnonzero(number == fold), np.empty(0, np.int64))
+        numbers[np.argsort(order, kind="stable")] = np.arange(rows) * folds // rows
+        return numbers
+    if groups is not None:
+        return _dealt_groups(folds, groups, seed)
+    shuffled = stream(seed, "split").permutation(rows)
+    codes = np.zeros(rows, np.int64) if strata is None else strata
+    numbers[shuffled[np.argsort(codes[shuffled], kind="stable")]] = np.arange(rows) % folds
+    return numbers
 
 
-def from_file(path: Path, shown: str, rows: int) -> Split:
-    """Return the split that a .npz or .csv file of row numbers gives.
-
-    A .npz holds the arrays ``train``, ``val`` and ``test``; a .csv two columns, ``row`` and ``part``. Rows that no part
-    names are left out.
-
-    Raises:
-        DataError: the file is missing, or its numbers are no rows, or a row is in two parts.
-    """
-    parts = _read_npz(path, shown) if path.suffix.lower() == ".npz" else _read_csv(path, shown)
-    for name, numbers in parts.items():
-        if len(numbers) and (numbers.min() < 0 or numbers.max() >= rows):
-            raise DataError(
-                f"part {name} has row numbers from {numbers.min()} to {numbers.max()}, and the table has {rows} rows",
-                path=shown,
-                help="rows are numbered from 0, the header does not count",
-            )
-    every = np.concatenate(list(parts.values()))
-    twice = np.flatnonzero(np.bincount(every, minlength=1) > 1)
-    if len(twice):
-        raise DataError(f"row {twice[0]} is named more than once ({len(twice)} such rows)", path=shown)
-    if not len(parts["train"]):
-        raise DataError("no row is named for training", path=shown)
-    return Split(parts["train"], parts["val"], parts["test"])
+def _dealt_groups(folds: int, groups: Array, seed: int) -> Array:
+    names, place, sizes = np.unique(groups, return_inverse=True, return_counts=True)
+    shuffled = stream(seed, "split").permutation(len(names))
+    filled, fold_of = np.zeros(folds, np.int64), np.empty(len(names), np.int64)
+    for group in shuffled[np.argsort(-sizes[shuffled], kind="stable")]:
+        fold_of[group] = fold = int(np.argmin(filled))
+        filled[fold] += sizes[group]
+    return np.asarray(fold_of[place])
 
 
-def _read_npz(path: Path, shown: str) -> dict[str, Array]:
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            found = {name: np.asarray(file[name]) for name in ("train", "val", "test") if name in file}
-    except FileNotFoundError:
-        raise DataError("file not found", path=shown) from None
-    except (OSError, ValueError, KeyError, EOFError) as error:
-        raise DataError(f"not a .npz file of row numbers ({error})", path=shown) from None
-    for name, numbers in found.items():
-        if numbers.ndim != 1 or numbers.dtype.kind not in "iu":
-            raise DataError(f"part {name}: expected a list of whole numbers, got {numbers.dtype}", path=shown)
-    return {name: found.get(name, np.empty(0)).astype(np.int64) for name in ("train", "val", "test")}
-
-
-def _read_csv(path: Path, shown: str) -> dict[str, Array]:
-    from nntrain.data.table import read_table
-
-    table = read_table([str(path)], None, [shown])
-    numbers, parts = table.column("row").integers(), table.column("part").text()
-    if numbers is None:
-        raise DataError("column 'row': expected whole numbers", path=shown)
-    unknown = sorted({str(part) for part in parts} - {"train", "val", "test"})
-    if unknown:
-        raise DataError(f"column 'part': expected train, val or test, got {quote(unknown[0])}", path=shown)
-    return {name: numbers[parts == name].astype(np.int64) for name in ("train", "val", "test")}
+def _split_of(part: Array) -> Split:
+    return Split(*(np.flatnonzero(part == code) for code in (0, 1, 2)))

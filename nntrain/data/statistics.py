@@ -6,6 +6,8 @@ pieces gives the same bits as one over the whole column in memory.
 
 from __future__ import annotations
 
+import sys
+
 import numpy as np
 
 from nntrain.core.array import Array
@@ -48,7 +50,7 @@ def mean_and_deviation(values: Array) -> tuple[float, float]:
 
 def is_spread(spread: float, center: float) -> bool:
     """Return whether a spread is more than rounding around its center."""
-    return spread > SMALLEST_SPREAD and spread > 8 * np.finfo(np.float64).eps * abs(center)
+    return spread > SMALLEST_SPREAD and spread > 8 * sys.float_info.epsilon * abs(center)
 
 
 def quantiles(values: Array, probabilities: Array) -> Array:
@@ -59,10 +61,16 @@ def quantiles(values: Array, probabilities: Array) -> Array:
     """
     ordered = np.sort(values)
     place = probabilities * (len(ordered) - 1)
+    # A place that is whole but for rounding is that value itself: else equal values would not give equal quantiles.
+    whole = np.rint(place)
+    place = np.where(np.abs(place - whole) <= 1e-12 * len(ordered), whole, place)
+    nearest = np.rint(place)
+    place = np.where(np.abs(place - nearest) < 1e-9, nearest, place)  # a place that is a row is that row exactly
     below = np.floor(place).astype(np.int64)
     above = np.minimum(below + 1, len(ordered) - 1)
     found: Array = ordered[below] + (ordered[above] - ordered[below]) * (place - below)
-    return np.maximum.accumulate(found)
+    rising: Array = np.maximum.accumulate(found)  # rounding must not make them fall
+    return rising
 
 
 def normal_quantile(probability: Array) -> Array:
@@ -86,7 +94,7 @@ def normal_quantile(probability: Array) -> Array:
 
 def _central(q: Array) -> Array:
     r = 0.180625 - q * q
-    return q * np.polyval(_CENTRAL[0], r) / np.polyval(_CENTRAL[1], r)
+    return np.asarray(q * np.polyval(_CENTRAL[0], r) / np.polyval(_CENTRAL[1], r))
 
 
 def _tail(tail: Array) -> Array:

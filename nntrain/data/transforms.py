@@ -17,6 +17,9 @@ State = dict[str, Any]
 """What a fitted thing knows: plain values (that JSON keeps exactly) and NumPy arrays, by name."""
 
 
+CONSTANT = "constant in the training rows, so not scaled"
+
+
 class Transform(Protocol):
     """What learns from training values and is applied to any.
 
@@ -94,7 +97,7 @@ class Standard(Affine):
     """
 
     def fit(self, values: Array) -> None:
-        self._set(*mean_and_deviation(values), "is constant in the training rows; it is not scaled")
+        self._set(*mean_and_deviation(values), CONSTANT)
 
 
 class MinMax(Affine):
@@ -108,7 +111,7 @@ class MinMax(Affine):
 
     def fit(self, values: Array) -> None:
         low, high = (float(values.min()), float(values.max())) if len(values) else (0.0, 0.0)
-        self._set(low, high - low, "is constant in the training rows; it is not scaled")
+        self._set(low, high - low, CONSTANT)
 
 
 class Robust(Affine):
@@ -125,8 +128,7 @@ class Robust(Affine):
             return
         first, median, third = quantiles(values, np.array([0.25, 0.5, 0.75])).tolist()
         constant = values.min() == values.max()
-        finding = "is constant" if constant else "has the same value in at least half"
-        self._set(median, third - first, f"{finding} {'in' if constant else 'of'} the training rows; it is not scaled")
+        self._set(median, third - first, CONSTANT if constant else "equal in half of the training rows, so not scaled")
 
 
 MOST_QUANTILES = 1000
@@ -155,7 +157,7 @@ class QuantileNormal:
         if len(values):
             self.quantiles = quantiles(values, np.linspace(0.0, 1.0, min(MOST_QUANTILES, len(values))))
         constant = self.quantiles[0] == self.quantiles[-1]
-        self.finding = "is constant in the training rows; it is set to 0" if constant else None
+        self.finding = CONSTANT if constant else None
 
     def apply(self, values: Array) -> Array:
         known = self.quantiles

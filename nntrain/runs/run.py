@@ -178,6 +178,10 @@ class Run:
         replace_file(self.path / RUN_FILE, plain_json.document(info))
         self.info = info
 
+    def write_config(self, text: str) -> None:
+        """Replace ``config.yaml``: the run goes on with another config."""
+        replace_file(self.path / CONFIG_FILE, text.encode())
+
     def notices(self) -> list[str]:
         """Mend what a crash left, where the lock is held, and return what was done in words."""
         state = self.checkpoints.look()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 
 from nntrain.core.array import Array
@@ -11,20 +13,39 @@ from nntrain.data.batches import Batch
 from nntrain.losses.base import Loss
 
 
-def find_nonfinite(network: Network, loss: Loss, batch: Batch, step: int) -> str:
-    """Return a sentence on the first value that is not finite when a batch is run once more, layer by layer."""
-    for parameter in network.store.parameters:
-        if not _is_finite(parameter.value):
-            return f"the weights {parameter.name} hold {_kind(parameter.value)}"
-    if not _is_finite(batch.x):
-        return f"the features hold {_kind(batch.x)}"
+def find_nonfinite(network: Network, loss: Loss, batches: Iterable[Batch], step: int) -> str:
+    """Return a sentence on the first value that is not finite when an update is run once more, layer by layer.
+
+    The statistics that layers such as batch norm keep change as in any forward pass.
+    """
+    spoilt = spoilt_weights(network)
+    if spoilt is not None:
+        return spoilt
     found: list[str] = []
     twin = network.replica()
     for layer in twin.layers:
         _watch(layer, found)
     twin.store.begin_step()
-    prediction = twin.forward(batch.x, Context(training=True, step=step))
-    value, dy = loss.value_and_grad(prediction, batch.target, batch.weight)
+    for number, batch in enumerate(batches):
+        reason = _run(twin, loss, batch, Context(training=True, step=step, batch=number), found)
+        if reason is not None:
+            return reason
+    return "the norm of the gradient is not finite"
+
+
+def spoilt_weights(network: Network) -> str | None:
+    """Return a sentence on the first parameter that holds a value that is not finite, or None."""
+    for parameter in network.store.parameters:
+        if not _is_finite(parameter.value):
+            return f"the weights {parameter.name} hold {_kind(parameter.value)}"
+    return None
+
+
+def _run(twin: Network, loss: Loss, batch: Batch, ctx: Context, found: list[str]) -> str | None:
+    """Return what is not finite in a forward and backward pass of a batch, or None."""
+    if not _is_finite(batch.x):
+        return f"the features hold {_kind(batch.x)}"
+    value, dy = loss.value_and_grad(twin.forward(batch.x, ctx), batch.target, batch.weight)
     if not found and not np.isfinite(value):
         return f"the loss became {_kind(np.asarray(value))}"
     twin.backward(dy)
@@ -33,7 +54,7 @@ def find_nonfinite(network: Network, loss: Loss, batch: Batch, step: int) -> str
     for parameter in twin.store.trainable:
         if not _is_finite(parameter.grad):
             return f"the gradient of {parameter.name} became {_kind(parameter.grad)}"
-    return "the norm of the gradient is not finite"
+    return None
 
 
 def _watch(layer: Layer, found: list[str]) -> None:

@@ -80,6 +80,10 @@ class Evaluator:
         values, undefined_metrics = evaluate(self.metrics, predictions)
         return Judgement(loss, values, {**reasons, **undefined_metrics}, predictions)
 
+    def metric_values(self, outputs: Array, target: Array, weight: Array | None) -> dict[str, float | None]:
+        """Return the metrics alone."""
+        return evaluate(self.metrics, self.predictions(self.loss.task, outputs, target, weight))[0]
+
     def predictions(self, task: Task, outputs: Array, target: Array, weight: Array | None) -> Predictions:
         """Return outputs as what they stand for, beside the truth, both in original units."""
         linked = self.loss.link(outputs)

@@ -115,9 +115,9 @@ class Replicas:
         self.workers = Workers(min(threads, shards))
 
     def begin_step(self, step: int) -> None:
-        """Start an update: gradients begin anew, and noise is that of ``step``."""
+        """Start an update: gradients begin anew, and each of its batches gets noise of its own."""
         for shard in self.shards:
-            shard.ctx.step = step
+            shard.ctx.step, shard.ctx.batch = step, -1
             shard.network.store.begin_step()
 
     def forward_backward(
@@ -132,6 +132,8 @@ class Replicas:
             rows: of the whole update.
             outputs: (B, K) receives the network's outputs, or None.
         """
+        for shard in self.shards:
+            shard.ctx.batch += 1
         if len(self.shards) == 1:
             self.shards[0].run(x, target, weight, rows, outputs)
             return self.shards[0].loss_sum

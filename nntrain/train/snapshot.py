@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nntrain.core.array import Array
+from nntrain.core.array import Array, Shape
+from nntrain.errors import enumerate_names
+from nntrain.train.callbacks.base import CALLBACKS, Callback
 from nntrain.train.state import TrainState
 
 if TYPE_CHECKING:
@@ -33,36 +36,91 @@ def take(trainer: Trainer) -> Snapshot:
     arrays = _prefixed("weights", trainer.step.network.state())
     arrays |= _prefixed("optimizer", trainer.step.optimizer.state)
     arrays |= _prefixed("best", trainer.best)
-    if state.update and trainer.outputs is not None:
-        _, done = trainer.loader.bounds(min(state.update * trainer.accumulate, trainer.loader.batch_count) - 1)
+    done = _rows_done(trainer, state)
+    if done is not None and trainer.outputs is not None:
         arrays["epoch.outputs"] = trainer.outputs[:done]
     plain = state.as_json()
     if state.status in ("interrupted", "diverged"):
         # An interruption leaves no trace: the run that goes on shall equal the one that was never interrupted.
         plain |= {"status": "running", "stop_reason": None}
-    return Snapshot(arrays, {"train": plain, "callbacks": [callback.state() for callback in trainer.callbacks]})
+    callbacks = [{"name": name, **callback.state()} for name, callback in _named_callbacks(trainer)]
+    return Snapshot(arrays, {"train": plain, "callbacks": callbacks})
 
 
 def restore(trainer: Trainer, snapshot: Snapshot) -> None:
-    """Put a trainer where a snapshot was taken."""
-    trainer.step.network.load_state(_under("weights", snapshot.arrays))
+    """Put a trainer where a snapshot was taken.
+
+    Raises:
+        ValueError: the snapshot is of another network, optimizer or other callbacks; the message says which.
+    """
+    weights, slots = _under("weights", snapshot.arrays), _under("optimizer", snapshot.arrays)
+    best, kept = _under("best", snapshot.arrays), snapshot.arrays.get("epoch.outputs")
+    state = TrainState.from_json(snapshot.state["train"])
+    _check_fit(trainer, snapshot, state)
+    trainer.step.network.load_state(weights)
     for slot, values in trainer.step.optimizer.state.items():
-        values[...] = snapshot.arrays[f"optimizer.{slot}"]
-    trainer.best = {name: np.array(value) for name, value in _under("best", snapshot.arrays).items()}
-    trainer.state = TrainState.from_json(snapshot.state["train"])
-    if "epoch.outputs" in snapshot.arrays and trainer.outputs is not None:
-        kept = snapshot.arrays["epoch.outputs"]
+        values[...] = slots[slot]
+    trainer.best = {name: np.array(value) for name, value in best.items()}
+    trainer.state = state
+    if kept is not None and trainer.outputs is not None:
         trainer.outputs[: len(kept)] = kept
     for callback, plain in zip(trainer.callbacks, snapshot.state["callbacks"], strict=True):
-        callback.load(plain)
-    if trainer.state.status == "finished" and trainer.state.epoch < trainer.epochs:
-        trainer.state.status, trainer.state.stop_reason = "running", None
+        callback.load({name: value for name, value in plain.items() if name != "name"})
+    if state.status == "finished" and state.epoch < trainer.epochs:
+        state.status, state.stop_reason = "running", None
 
 
-def _prefixed(prefix: str, arrays: dict[str, Array]) -> dict[str, Array]:
+def _check_fit(trainer: Trainer, snapshot: Snapshot, state: TrainState) -> None:
+    """Refuse a snapshot that was taken of something else, before anything is changed."""
+    network, optimizer = trainer.step.network, trainer.step.optimizer
+    _compare("the network's parameters are", _under("weights", snapshot.arrays), network.state())
+    _compare("the optimizer keeps", _under("optimizer", snapshot.arrays), optimizer.state)
+    if state.best.epoch is not None:
+        _compare("the best epoch's parameters are", _under("best", snapshot.arrays), network.state())
+    then = [plain["name"] for plain in snapshot.state["callbacks"]]
+    now = [name for name, _ in _named_callbacks(trainer)]
+    if then != now:
+        raise ValueError(f"the callbacks are {_listed(now)}, in the checkpoint {_listed(then)}")
+    beyond = state.update > trainer.updates_per_epoch
+    if beyond or _rows_done(trainer, state) != _rows_kept(snapshot):
+        raise ValueError("it was saved inside an epoch, of other batches or with other metrics")
+
+
+def _compare(what: str, then: Mapping[str, Array], now: Mapping[str, Array]) -> None:
+    shapes = [{name: tuple(array.shape) for name, array in arrays.items()} for arrays in (then, now)]
+    if shapes[0] != shapes[1]:
+        raise ValueError(f"{what} {_described(shapes[1], shapes[0])}, in the checkpoint {_described(*shapes)}")
+
+
+def _described(shapes: Mapping[str, Shape], others: Mapping[str, Shape]) -> str:
+    """Return those of some arrays that are not the same among others."""
+    return _listed([f"{name} {shape}" for name, shape in shapes.items() if others.get(name) != shape])
+
+
+def _listed(names: Sequence[str]) -> str:
+    return enumerate_names(names, 5) if names else "none"
+
+
+def _rows_done(trainer: Trainer, state: TrainState) -> int | None:
+    """Return how many rows of the epoch under way are done, None where their outputs are not kept."""
+    if not state.update or trainer.outputs is None:
+        return None
+    return trainer.loader.bounds(min(state.update * trainer.accumulate, trainer.loader.batch_count) - 1)[1]
+
+
+def _rows_kept(snapshot: Snapshot) -> int | None:
+    kept = snapshot.arrays.get("epoch.outputs")
+    return None if kept is None else len(kept)
+
+
+def _named_callbacks(trainer: Trainer) -> list[tuple[str, Callback]]:
+    return [(CALLBACKS.name_of(callback), callback) for callback in trainer.callbacks]
+
+
+def _prefixed(prefix: str, arrays: Mapping[str, Array]) -> dict[str, Array]:
     return {f"{prefix}.{name}": value for name, value in arrays.items()}
 
 
-def _under(prefix: str, arrays: dict[str, Array]) -> dict[str, Array]:
+def _under(prefix: str, arrays: Mapping[str, Array]) -> dict[str, Array]:
     start = len(prefix) + 1
     return {name[start:]: value for name, value in arrays.items() if name.startswith(f"{prefix}.")}

@@ -6,6 +6,8 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+import numpy as np
+
 from nntrain.core.array import Array
 from nntrain.data.batches import Batch
 from nntrain.errors import NumericError
@@ -47,6 +49,7 @@ class Supervised:
         self.optimizer = optimizer
         self.clipping = clipping or Clipping()
         self.regularization = regularization
+        self._buffer: Array | None = self.network.store.buffer.copy() if self.network.store.buffer.size else None
 
     def update(
         self,
@@ -60,7 +63,7 @@ class Supervised:
         """Make update number ``step`` (from 1): the mean over the ``rows`` of all its batches.
 
         Args:
-            batches: the parts of the update, one unless gradients are accumulated.
+            batches: the parts of the update, one unless gradients are accumulated; iterated anew where it fails.
             rows: of all of them together.
             step: number of the update, from 1.
             learning_rate: of this update.
@@ -68,26 +71,39 @@ class Supervised:
             watch: looks at the gradients before they are used up, or None.
 
         Raises:
-            NumericError: the loss or a gradient is not finite; no weight has been touched.
+            NumericError: the loss or a gradient is not finite; neither weights nor statistics of layers change.
         """
+        self._keep_buffer()
         self.replicas.begin_step(step)
         loss, seen = 0.0, 0
         for batch in batches:
             kept = None if outputs is None else outputs[seen : seen + len(batch.x)]
             part = self.replicas.forward_backward(batch.x, batch.target, batch.weight, rows, kept)
             if not math.isfinite(part):
-                raise self._nonfinite(batch, step)
+                raise self._nonfinite(batches, step)
             loss, seen = loss + part, seen + len(batch.x)
         grad = self.replicas.finish_step()
         if self.regularization is not None:
             self.regularization.add_gradient(grad)
         norm = self.clipping.apply(grad)
         if not math.isfinite(norm):
-            raise self._nonfinite(batch, step)
+            raise self._nonfinite(batches, step)
         if watch is not None:
             watch.before()
         self.optimizer.update(self.network.store.value, grad, step, learning_rate)
         return Update(loss, norm)
 
-    def _nonfinite(self, batch: Batch, step: int) -> NumericError:
-        return NumericError(find_nonfinite(self.network, self.replicas.shards[0].loss, batch, step))
+    def _keep_buffer(self) -> None:
+        """Remember what layers such as batch norm keep: a forward pass changes it, and the update may yet fail."""
+        if self._buffer is not None:
+            np.copyto(self._buffer, self.network.store.buffer)
+
+    def _restore_buffer(self) -> None:
+        if self._buffer is not None:
+            np.copyto(self.network.store.buffer, self._buffer)
+
+    def _nonfinite(self, batches: Iterable[Batch], step: int) -> NumericError:
+        self._restore_buffer()
+        reason = find_nonfinite(self.network, self.replicas.shards[0].loss, batches, step)
+        self._restore_buffer()
+        return NumericError(reason)

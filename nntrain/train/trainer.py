@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -13,7 +13,9 @@ import numpy as np
 from nntrain.core.array import Array
 from nntrain.data.batches import Batch, Dataset, Loader
 from nntrain.errors import NumericError
+from nntrain.optim.clipping import flat_norm
 from nntrain.train.callbacks.base import Callback, EpochRow
+from nntrain.train.diagnosis import spoilt_weights
 from nntrain.train.evaluation import Evaluator
 from nntrain.train.gradient_watch import GradientWatch
 from nntrain.train.monitor import Mode, is_better
@@ -116,9 +118,9 @@ class Trainer:
             try:
                 self._run()
             except NumericError:
-                self._save_what_is_good()
+                self._save()
                 raise
-        self.store.save(take(self))
+        self._save()
         return state
 
     def _run(self) -> None:
@@ -128,14 +130,6 @@ class Trainer:
                 state.stop("finished", f"all {self.epochs} epochs are done")
             elif self._train_epoch():
                 self._end_epoch()
-
-    def _save_what_is_good(self) -> None:
-        """Save the state before the update that failed; only the best weights where it is spoilt itself."""
-        store = self.step.network.store
-        if np.isfinite(store.value).all() and np.isfinite(store.buffer).all():
-            self.store.save(take(self))
-        else:
-            self.store.save_best(take(self))
 
     def load(self, snapshot: Snapshot) -> None:
         """Go on from a snapshot."""
@@ -159,7 +153,7 @@ class Trainer:
                 return False
             self._update()
             self.observer.updated()
-            if time.perf_counter() - self._saved_at > self.every_seconds:
+            if state.update < self.updates_per_epoch and self._is_save_due():
                 self._train_seconds += time.perf_counter() - started
                 self._save()
                 started = time.perf_counter()
@@ -179,7 +173,7 @@ class Trainer:
                 self._batches(first, last), end - start, state.step + 1, learning_rate, outputs, watch
             )
         except NumericError as error:
-            raise self._located(error, start, end, learning_rate) from None
+            raise self._located(error, first, last, learning_rate) from None
         if watch is not None:
             self._gradients = watch.after()
         state.sums.loss += update.loss
@@ -190,16 +184,17 @@ class Trainer:
         state.update += 1
         state.step += 1
 
-    def _batches(self, first: int, last: int) -> Sequence[Batch] | Any:
+    def _batches(self, first: int, last: int) -> Iterable[Batch]:
         if last - first == 1:
             return (self.loader.batch(first),)
-        return (self.loader.batch(number) for number in range(first, last))
+        return _Batches(self.loader, first, last)
 
     def _end_epoch(self) -> None:
         state = self.state
-        state.epoch += 1
         started = time.perf_counter()
-        row = self._row()
+        self._refuse_spoilt_weights()
+        row = self._row(state.epoch + 1)
+        state.epoch += 1
         if is_better(row.get(self.monitor), state.best.value, self.mode):
             state.best.epoch, state.best.value = state.epoch, row[self.monitor]
             self.best = {name: value.copy() for name, value in self.step.network.state().items()}
@@ -210,34 +205,44 @@ class Trainer:
         self.observer.epoch_ended(row)
         self._train_seconds = 0.0
         state.update, state.sums = 0, EpochSums()
-        if self.every_epochs and state.epoch % self.every_epochs == 0:
+        if self._is_save_due() or (self.every_epochs and state.epoch % self.every_epochs == 0):
             self._save()
 
-    def _row(self) -> dict[str, Any]:
+    def _row(self, epoch: int) -> dict[str, Any]:
         """Return the epoch's row of ``metrics.jsonl``."""
         state, sums = self.state, self.state.sums
-        row: dict[str, Any] = {"epoch": state.epoch, "step": state.step, "learning_rate": state.learning_rate}
+        row: dict[str, Any] = {"epoch": epoch, "step": state.step, "learning_rate": state.learning_rate}
         row["train_loss"] = sums.loss / sums.weight if sums.weight else None
         train_metrics: dict[str, float | None] = {}
         if self.outputs is not None:
             target, weight = self.loader.ordered()
-            train_metrics = self.evaluator.judge(self.outputs, target, weight).metrics
+            train_metrics = self.evaluator.metric_values(self.outputs, target, weight)
         if self.validation is not None:
             outputs = self.evaluator.outputs(self.validation.x)
             judged = self.evaluator.judge(outputs, self.validation.target, self.validation.weight)
-            row["val_loss"] = self._checked(judged.loss)
+            row["val_loss"] = self._checked(judged.loss, epoch)
         row |= {f"train_{name}": value for name, value in train_metrics.items()}
         if self.validation is not None:
             row |= {f"val_{name}": value for name, value in judged.metrics.items()}
         row["gradient_norm"] = sums.gradient_norm / max(1, sums.updates)
         return {name: value if _is_number(value) else None for name, value in row.items()}
 
-    def _checked(self, val_loss: float | None) -> float | None:
-        """Return the validation loss; one that is not finite ends the run, and its epoch is never the best."""
+    def _refuse_spoilt_weights(self) -> None:
+        """End the run where the epoch's last update has made a weight overflow, which no loss has shown yet."""
+        store = self.step.network.store
+        if not (math.isfinite(flat_norm(store.value)) and math.isfinite(flat_norm(store.buffer))):
+            raise self._diverged(f"{spoilt_weights(self.step.network)} after epoch {self.state.epoch + 1}")
+
+    def _checked(self, val_loss: float | None, epoch: int) -> float | None:
+        """Return the validation loss; one that is not finite ends the run before its epoch counts."""
         if val_loss is None or math.isfinite(val_loss):
             return val_loss
-        self.state.stop("diverged", f"the validation loss became {val_loss} at epoch {self.state.epoch}")
-        raise NumericError(str(self.state.stop_reason), help=_REMEDY)
+        raise self._diverged(f"the validation loss became {val_loss} at epoch {epoch}")
+
+    def _diverged(self, reason: str, notes: Sequence[str] = (), learning_rate: float | None = None) -> NumericError:
+        self.state.stop("diverged", reason)
+        rate = self.state.learning_rate if learning_rate is None else learning_rate
+        return NumericError(reason, help=_REMEDY, notes=[*notes, f"the learning rate was {rate:.3g}"])
 
     def _timing(self, eval_seconds: float) -> dict[str, Any]:
         return {
@@ -248,16 +253,31 @@ class Trainer:
             "peak_memory_bytes": peak_memory_bytes(),
         }
 
+    def _is_save_due(self) -> bool:
+        return time.perf_counter() - self._saved_at > self.every_seconds
+
     def _save(self) -> None:
-        self.store.save(take(self))
+        """Save the state; only the best weights where the last update has spoilt it, so that a good one stays."""
+        save = self.store.save if spoilt_weights(self.step.network) is None else self.store.save_best
+        save(take(self))
         self._saved_at = time.perf_counter()
 
-    def _located(self, error: NumericError, start: int, end: int, learning_rate: float) -> NumericError:
-        """Return the error with epoch, batch, learning rate and the lines of the batch."""
-        state = self.state
-        state.stop("diverged", f"{error.problems[0].message} at epoch {state.epoch + 1}, batch {state.update + 1}")
-        notes = [f"the learning rate was {learning_rate:.3g}", f"the batch: {self.loader.describe_rows(start, end)}"]
-        return NumericError(str(state.stop_reason), help=_REMEDY, notes=notes)
+    def _located(self, error: NumericError, first: int, last: int, learning_rate: float) -> NumericError:
+        """Return the error of an update with its epoch, batches, learning rate and the lines of its rows."""
+        batches = f"batch {last}" if last - first == 1 else f"batches {first + 1} to {last}"
+        rows = self.loader.describe_rows(self.loader.bounds(first)[0], self.loader.bounds(last - 1)[1])
+        reason = f"{error.problems[0].message} at epoch {self.state.epoch + 1}, {batches}"
+        return self._diverged(reason, [f"the rows: {rows}"], learning_rate)
+
+
+class _Batches:
+    """The batches of one update, read again each time they are asked for."""
+
+    def __init__(self, loader: Loader, first: int, last: int) -> None:
+        self._loader, self._numbers = loader, range(first, last)
+
+    def __iter__(self) -> Iterator[Batch]:
+        return map(self._loader.batch, self._numbers)
 
 
 _REMEDY = "lower optimizer.learning_rate, clip gradients (gradient_clipping: {norm: 1.0}), or scale the data"

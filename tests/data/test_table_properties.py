@@ -30,7 +30,9 @@ numbers = st.one_of(
     st.integers().map(str),
 )
 cells = st.one_of(
-    almost_numbers, numbers, st.sampled_from(["", "NA", "nan", "True", "False", "inf", " ", "a,b", '"', "x\ny", "\u00e9"])
+    almost_numbers,
+    numbers,
+    st.sampled_from(["", "NA", "nan", "True", "False", "inf", " ", "a,b", '"', "x\ny", "\u00e9"]),
 )
 
 
@@ -71,11 +73,16 @@ def test_long_digits_take_linear_time() -> None:
 
 
 @SLOW
-@given(raw=st.one_of(st.binary(max_size=200), st.text(alphabet='ab1.,;"\n\r \t\0\ufeff\u00e9', max_size=60).map(str.encode)))
+@given(
+    raw=st.one_of(
+        st.binary(max_size=200), st.text(alphabet='ab1.,;"\n\r \t\0\ufeff\u00e9', max_size=60).map(str.encode)
+    )
+)
 @example(raw=b'"')
 @example(raw=b"\x1f\x8b")
 @example(raw=b"a,b\n1,2\n\xff")
 @example(raw=b"a\n\n\n\t\n")
+@example(raw=b"a\n\xef\xbb\xbf")
 def test_any_bytes_are_a_table_or_a_data_error(raw: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     try:
         table = table_of(raw)
@@ -172,7 +179,9 @@ def lines_of(names: list[str], rows: list[list[str]]) -> list[int]:
 
 
 @SLOW
-@given(values=st.lists(st.one_of(numbers, st.sampled_from(["", "NA", "-0", "True", "1", "0"])), min_size=1, max_size=30))
+@given(
+    values=st.lists(st.one_of(numbers, st.sampled_from(["", "NA", "-0", "True", "1", "0"])), min_size=1, max_size=30)
+)
 def test_pandas_and_the_grammar_agree_on_every_cell(values: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     raw = ("x,y\n" + "".join(f"{value},1\n" for value in values)).encode()
     plain = table_of(raw).columns["x"]

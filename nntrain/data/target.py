@@ -1,0 +1,190 @@
+"""The target: which task it sets, its classes or its scale, and back from predictions to what the table says."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from nntrain.core.array import Array
+from nntrain.core.task import Task, TaskKind
+from nntrain.data.classes import fit_classes
+from nntrain.data.column import Column
+from nntrain.data.labels import encode_labels
+from nntrain.data.options import DataOptions
+from nntrain.data.table import Table
+from nntrain.data.transforms import Affine, affine_named
+from nntrain.errors import DataError, quote
+
+MOST_NUMERIC_CLASSES = 20
+"""Whole numbers with at most this many distinct values are classes, where nothing says otherwise."""
+
+_TRUTHS = {"true", "false"}
+
+
+@dataclass
+class Target:
+    """The fitted target.
+
+    Attributes:
+        task: what is predicted.
+        scalers: one for each numeric target column.
+        notices: what is worth knowing about it.
+    """
+
+    task: Task
+    scalers: list[Affine]
+    notices: list[str]
+
+    def decode(self, values: Array) -> Array:
+        """Return predicted values (N, D) in the units of the table, float64."""
+        columns = [scaler.invert(values[:, i].astype(np.float64)) for i, scaler in enumerate(self.scalers)]
+        return np.stack(columns, axis=1)
+
+    def encode(self, table: Table) -> Array:
+        """Return the target array of a table; a class that is not known has the code -1.
+
+        Raises:
+            DataError: a target column or cell is missing, or a cell is no number where numbers are predicted.
+        """
+        columns = [table.column(name, "data.target") for name in self.task.targets]
+        for column in columns:
+            _refuse_missing(column, numeric=self.task.kind == "regression")
+        if self.task.kind == "classification":
+            return encode_labels(columns[0], self.task.classes)
+        if self.task.kind == "multilabel":
+            return np.stack([_indicators(column) for column in columns], axis=1)
+        scaled = [scaler.apply(c.numbers()) for scaler, c in zip(self.scalers, columns, strict=True)]
+        return np.stack(scaled, axis=1).astype(np.float32)
+
+    def state(self) -> dict[str, Any]:
+        """Return everything fitted, as plain values."""
+        task = self.task
+        return {
+            "kind": task.kind,
+            "targets": list(task.targets),
+            "classes": list(task.classes),
+            "positive": task.positive,
+            "scalers": [scaler.state() for scaler in self.scalers],
+        }
+
+    @classmethod
+    def load(cls, state: Mapping[str, Any]) -> Target:
+        """Return the target that :meth:`state` described."""
+        task = Task(state["kind"], tuple(state["targets"]), tuple(state["classes"]), state["positive"])
+        scalers = [Affine() for _ in state["scalers"]]
+        for scaler, plain in zip(scalers, state["scalers"], strict=True):
+            scaler.load(plain)
+        return cls(task, scalers, [])
+
+
+def decide_kind(table: Table, options: DataOptions, hint: TaskKind | None) -> TaskKind:
+    """Return the kind of task: the config's, else that of the named loss, else what the target looks like."""
+    if options.task != "auto":
+        return options.task
+    names = names_of(options.target)
+    if hint is not None:
+        return "multilabel" if hint == "classification" and len(names) > 1 else hint
+    columns = [table.column(name, "data.target") for name in names]
+    if len(columns) > 1:
+        return "multilabel" if all(_is_indicator(column) for column in columns) else "regression"
+    return "classification" if looks_like_classes(columns[0]) else "regression"
+
+
+def looks_like_classes(column: Column) -> bool:
+    """Return whether a target column holds classes: text, booleans, or whole numbers with few distinct values."""
+    if column.number_share < 0.9:
+        return True
+    if column.number_share < 1.0:
+        return False  # numbers with a few other cells: an error of the data, which names them
+    values = column.numbers()
+    known = values[~np.isnan(values)]
+    if not len(known) or not np.all(known == np.floor(known)):
+        return False
+    return len(np.unique(known)) <= MOST_NUMERIC_CLASSES
+
+
+def names_of(columns: str | Sequence[str]) -> list[str]:
+    """Return one name or several as a list."""
+    return [columns] if isinstance(columns, str) else list(columns)
+
+
+def fit_target(
+    table: Table, options: DataOptions, kind: TaskKind, train: Array, scales: bool, parts: Mapping[str, Array]
+) -> Target:
+    """Return the target fitted on the training rows.
+
+    Args:
+        table: with the target columns.
+        options: of the data section.
+        kind: of the task.
+        train: row numbers to fit on.
+        scales: whether the loss allows a scaled target.
+        parts: all parts by name, whose classes must be in the training rows.
+
+    Raises:
+        DataError: a cell is missing, there are fewer than two classes, or a class is not trained on.
+    """
+    names = names_of(options.target)
+    columns = [table.column(name, "data.target") for name in names]
+    for column in columns:
+        _refuse_missing(column, numeric=kind == "regression")
+    if kind == "classification":
+        task, notices = fit_classes(table, columns[0], train, parts, options.positive_class)
+        return Target(task, [], notices)
+    if kind == "multilabel":
+        for column in columns:
+            _indicators(column)
+        return Target(Task("multilabel", tuple(names)), [], [])
+    return Target(Task("regression", tuple(names)), *_fit_scalers(columns, options, train, scales))
+
+
+def _fit_scalers(
+    columns: Sequence[Column], options: DataOptions, train: Array, scales: bool
+) -> tuple[list[Affine], list[str]]:
+    name = options.target_scale
+    if name == "auto":
+        name = "standard" if scales else "none"
+    scalers, notices = [], []
+    for column in columns:
+        scaler = affine_named(name)
+        scaler.fit(column.numbers()[train])
+        scalers.append(scaler)
+        if scaler.finding:
+            notices.append(f"target {quote(column.name)} {scaler.finding}")
+    return scalers, notices
+
+
+def _refuse_missing(column: Column, numeric: bool) -> None:
+    missing = column.missing(numeric=numeric)
+    if missing.any():
+        rows = np.flatnonzero(missing)
+        places = column.places(rows[:5])
+        more = [f"{len(rows)} rows lack it: lines {', '.join(str(line) for _, line in places)}"]
+        raise DataError(
+            f"column {quote(column.name)}: the target is missing",
+            path=places[0][0],
+            line=places[0][1],
+            help="fill the cell, or delete the row",
+            notes=more if len(rows) > 1 else (),
+        )
+
+
+def _is_indicator(column: Column) -> bool:
+    _, distinct = column.codes()
+    return {text.strip().lower() for text in distinct} <= {"0", "1", "0.0", "1.0", *_TRUTHS}
+
+
+def _indicators(column: Column) -> Array:
+    """Return 0 or 1 (N,) float32 of a column of labels for multilabel."""
+    codes, distinct = column.codes()
+    value = {"0": 0.0, "0.0": 0.0, "false": 0.0, "1": 1.0, "1.0": 1.0, "true": 1.0}
+    values = [value.get(text.strip().lower()) for text in distinct]
+    for i, found in enumerate(values):
+        if found is None:
+            path, line = column.places(np.flatnonzero(codes == i)[:1])[0]
+            message = f"column {quote(column.name)}: expected 0 or 1 for a multilabel target, got {quote(distinct[i])}"
+            raise DataError(message, path=path, line=line, help="write 0 or 1, or choose data.task: classification")
+    return np.array(values, np.float32)[codes]

@@ -1,0 +1,148 @@
+"""What a config says before any data is read, and every check that needs none."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+
+from nntrain.config.schema import Config
+from nntrain.errors import ConfigError, Problem, did_you_mean, enumerate_names, quote
+from nntrain.losses.base import LOSSES, Loss
+from nntrain.metrics.base import METRICS, Metric
+from nntrain.models.base import ARCHITECTURES, Architecture
+from nntrain.models.build import is_implied
+from nntrain.optim.base import OPTIMIZERS
+from nntrain.train.callbacks.base import CALLBACKS, Callback
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a config says before any data is read: its loss and metrics, as far as they are named.
+
+    Attributes:
+        architecture: of the network.
+        loss: the named loss, the architecture's own, or None where it follows the task.
+        loss_spec: the same as a spec.
+        metrics: the named metrics, or None where they follow the task.
+    """
+
+    config: Config
+    architecture: Architecture
+    loss_spec: str | dict[str, Any] | None
+    loss: Loss | None
+    metrics: dict[str, Metric] | None
+
+
+def plan(config: Config) -> Plan:
+    """Return the plan of a config, after every check that needs no data.
+
+    Raises:
+        ConfigError: loss, output activation, metrics and monitors do not fit each other.
+    """
+    with errors_placed(config, "architecture"):
+        architecture = ARCHITECTURES.build(config.architecture)
+        architecture.hidden_layers()
+    loss_spec = config.loss if config.loss is not None else architecture.default_loss
+    with errors_placed(config, "loss"):
+        loss = None if loss_spec is None else LOSSES.build(loss_spec)
+    with errors_placed(config, "metrics"):
+        metrics = None if config.metrics is None else build_metrics(name_specs(config.metrics))
+    with errors_placed(config, "optimizer"):
+        OPTIMIZERS.build(config.optimizer)
+    with errors_placed(config, "callbacks"):
+        build_callbacks(config)
+    _check_output_activation(config, loss)
+    if metrics is not None:
+        check_monitors(config, metrics)
+    return Plan(config, architecture, loss_spec, loss, metrics)
+
+
+@contextmanager
+def errors_placed(config: Config, key: str) -> Iterator[None]:
+    """Give errors that come without a place the place of a key of the config."""
+    try:
+        yield
+    except ConfigError as error:
+        raise ConfigError([_placed(config, key, problem) for problem in error.problems]) from None
+
+
+def _placed(config: Config, key: str, problem: Problem) -> Problem:
+    if problem.path is not None:
+        return problem
+    path, line, column = config.place((key,))
+    message = problem.message if problem.message.startswith(key) else f"{key}: {problem.message}"
+    return replace(problem, message=message, path=path, line=line, column=column)
+
+
+def build_callbacks(config: Config) -> list[Callback]:
+    """Return the callbacks of a config, early stopping first."""
+    specs = list(config.callbacks)
+    if config.early_stopping is not None:
+        specs.insert(0, {"name": "early_stopping", **config.early_stopping.model_dump()})
+    return [CALLBACKS.build(spec) for spec in specs]
+
+
+def name_specs(specs: Sequence[str | dict[str, Any]]) -> dict[str, str | dict[str, Any]]:
+    """Return specs by their names.
+
+    >>> name_specs(["accuracy", {"name": "top_k", "k": 3}])
+    {'accuracy': 'accuracy', 'top_k': {'name': 'top_k', 'k': 3}}
+    """
+    return {(spec if isinstance(spec, str) else spec["name"]): spec for spec in specs}
+
+
+def build_metrics(specs: dict[str, str | dict[str, Any]]) -> dict[str, Metric]:
+    """Return metrics of their specs, by name."""
+    return {name: METRICS.build(spec) for name, spec in specs.items()}
+
+
+def _check_output_activation(config: Config, loss: Loss | None) -> None:
+    activation = config.output_activation
+    if activation is None or loss is None or loss.takes_output_activation or is_implied(loss, activation):
+        return
+    name = activation["name"]
+    loss_name = LOSSES.name_of(loss)
+    implied = f", and applies {loss.implied_activation} itself" if loss.implied_activation else ""
+    raise config.error(
+        ("output_activation",),
+        f"{name} does not go with loss {loss_name}, which takes the plain outputs{implied}",
+        help="remove output_activation, or use a loss such as mse that takes any output",
+    )
+
+
+def check_monitors(config: Config, metrics: dict[str, Metric], with_validation: bool = True) -> None:
+    """Refuse a monitored column that ``metrics.jsonl`` will not have.
+
+    Raises:
+        ConfigError: with the place of the monitor.
+    """
+    columns = monitor_columns(metrics, with_validation)
+    for path, monitor in _monitors(config):
+        if monitor not in columns:
+            raise config.error(
+                path,
+                f"no column {quote(monitor)} in metrics.jsonl{did_you_mean(monitor, columns)}"
+                f" (there are: {enumerate_names(columns)})",
+                help="monitor one of these, or add the metric to metrics",
+            )
+
+
+def monitor_columns(metrics: dict[str, Metric], with_validation: bool = True) -> list[str]:
+    """Return the columns of ``metrics.jsonl`` that can be monitored."""
+    parts = ["train", "val"] if with_validation else ["train"]
+    columns = [f"{part}_{name}" for name in ["loss", *metrics] for part in parts]
+    return [*columns, "gradient_norm", "learning_rate"]
+
+
+def _monitors(config: Config) -> list[tuple[tuple[str | int, ...], str]]:
+    found: list[tuple[tuple[str | int, ...], str]] = []
+    if config.early_stopping is not None and config.early_stopping.monitor is not None:
+        found.append((("early_stopping", "monitor"), config.early_stopping.monitor))
+    if config.checkpoint.monitor is not None:
+        found.append((("checkpoint", "monitor"), config.checkpoint.monitor))
+    for i, callback in enumerate(config.callbacks):
+        if callback.get("monitor") is not None:
+            found.append((("callbacks", i, "monitor"), callback["monitor"]))
+    return found
