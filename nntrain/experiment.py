@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from nntrain.config.pending import refuse_pending
 from nntrain.config.schema import Config
+from nntrain.config.specs import complete_spec
 from nntrain.core.layer import LAYERS
 from nntrain.core.network import Network
 from nntrain.core.task import Task
@@ -175,11 +176,13 @@ def assemble(config: Config, fold: int | None = None) -> Experiment:
         fold=fold,
         class_weight=config.class_weight,
     )
-    loss_spec = planned.loss_spec or default_loss(prepared.task)
+    # Complete specs, so that a config which spells its defaults out gives the same checkpoint.
+    loss_spec = _complete("loss", planned.loss_spec or default_loss(prepared.task))
     loss = planned.loss or LOSSES.build(loss_spec)
     _check_loss(config, loss, loss_spec, prepared)
     loss.build(prepared.task)
-    specs = name_specs(default_metrics(prepared.task) if config.metrics is None else config.metrics)
+    metric_specs = default_metrics(prepared.task) if config.metrics is None else config.metrics
+    specs = name_specs([_complete("metric", spec) for spec in metric_specs])
     metrics = planned.metrics if planned.metrics is not None else build_metrics(specs)
     _check_metrics(config, metrics, prepared)
     layout = FeatureLayout(prepared.preprocessing.shape, prepared.preprocessing.embedded)
@@ -189,6 +192,10 @@ def assemble(config: Config, fold: int | None = None) -> Experiment:
         )
     _check_shards(config, network)
     return Experiment(config, prepared, network, loss, loss_spec, metrics, specs, prepared.preprocessing.decode)
+
+
+def _complete(kind: str, spec: str | dict[str, Any]) -> Any:
+    return complete_spec(kind, {"name": spec} if isinstance(spec, str) else spec)
 
 
 def _check_shards(config: Config, network: Network) -> None:

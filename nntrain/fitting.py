@@ -8,7 +8,6 @@ from typing import Any
 
 from nntrain.config.dump import dump_yaml
 from nntrain.config.schema import Config
-from nntrain.config.specs import complete_spec
 from nntrain.core.array import Array
 from nntrain.errors import NumericError, RunError
 from nntrain.experiment import Experiment
@@ -194,10 +193,5 @@ def config_text(config: Config, experiment: Experiment) -> str:
 
 def complete_config(config: Config, experiment: Experiment) -> dict[str, Any]:
     """Return all keys of a config with the values that an experiment gave to those that follow the data."""
-    metrics = [_complete("metric", spec) for spec in experiment.metric_specs.values()]
-    loss = _complete("loss", experiment.loss_spec)
-    return {**config.resolved(absolute_paths=True), "loss": loss, "metrics": metrics}
-
-
-def _complete(kind: str, spec: str | dict[str, Any]) -> Any:
-    return complete_spec(kind, {"name": spec} if isinstance(spec, str) else spec)
+    metrics = list(experiment.metric_specs.values())
+    return {**config.resolved(absolute_paths=True), "loss": experiment.loss_spec, "metrics": metrics}

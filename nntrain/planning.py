@@ -47,6 +47,7 @@ def plan(config: Config) -> Plan:
     loss_spec = config.loss if config.loss is not None else architecture.default_loss
     with errors_placed(config, "loss"):
         loss = None if loss_spec is None else LOSSES.build(loss_spec)
+    _refuse_repeated_metrics(config)
     with errors_placed(config, "metrics"):
         metrics = None if config.metrics is None else build_metrics(name_specs(config.metrics))
     with errors_placed(config, "optimizer"):
@@ -96,6 +97,16 @@ def name_specs(specs: Sequence[str | dict[str, Any]]) -> dict[str, str | dict[st
 def build_metrics(specs: dict[str, str | dict[str, Any]]) -> dict[str, Metric]:
     """Return metrics of their specs, by name."""
     return {name: METRICS.build(spec) for name, spec in specs.items()}
+
+
+def _refuse_repeated_metrics(config: Config) -> None:
+    """A metric's name is its column, so two of one name would be one."""
+    names = [spec["name"] for spec in config.metrics or ()]
+    for i, name in enumerate(names):
+        if name in names[:i]:
+            raise config.error(
+                ("metrics", i), f"{quote(name)} is listed twice", help="each metric is one column; keep one of them"
+            )
 
 
 def _check_output_activation(config: Config, loss: Loss | None) -> None:

@@ -11,6 +11,8 @@ from nntrain.train.callbacks.base import EpochRow
 
 SECONDS_BETWEEN_LINES = 10.0
 
+_BAR = "{desc}{percentage:3.0f}% |{bar:16}| {elapsed}<{remaining}{postfix}"
+
 
 class Progress:
     """Watches a run.
@@ -35,7 +37,9 @@ class Progress:
             from tqdm import tqdm
 
             total = epochs * updates_per_epoch
-            self._bar = tqdm(total=total, initial=done, unit="update", file=sys.stderr, dynamic_ncols=True, leave=False)
+            self._bar = tqdm(
+                total=total, initial=done, file=sys.stderr, dynamic_ncols=True, leave=False, bar_format=_BAR
+            )
 
     def updated(self) -> None:
         """Move the bar."""

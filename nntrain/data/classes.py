@@ -39,13 +39,14 @@ def fit_classes(
     labels = labels_of(column)
     counts = Counter(labels[np.concatenate([train, *parts.values()])].tolist())
     classes = sort_labels(list(counts))
-    _check_classes(table, column, classes, counts.total())
+    check_classes(table, column, classes, counts.total())
     _check_trained(table, column, classes, labels, train, parts)
     positive = _positive(column.name, classes, wanted, table.path)
     return Task("classification", (column.name,), classes, positive), label_findings(column.name, classes, counts)
 
 
-def _check_classes(table: Table, column: Column, classes: Sequence[str], rows: int) -> None:
+def check_classes(table: Table, column: Column, classes: Sequence[str], rows: int) -> None:
+    """Raise DataError where rows have one class, or so many that they are rather numbers to be predicted."""
     if len(classes) < 2:
         raise DataError(
             f"column {quote(column.name)} has 1 class ({quote(classes[0])}); classification needs 2",

@@ -14,6 +14,7 @@ from nntrain.data.batches import Dataset
 from nntrain.data.column_types import ColumnKind
 from nntrain.data.labels import distinct_labels
 from nntrain.data.pipeline import Preprocessing
+from nntrain.data.statistics import is_spread
 from nntrain.data.table import Table
 from nntrain.errors import enumerate_names, quote
 
@@ -22,6 +23,8 @@ FEWEST_FOR_COPIES = 5
 
 _FIRST_LOOK = 200
 _PIECE_VALUES = 1 << 20
+_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
+"""2^64 over the golden ratio, odd."""
 
 
 @dataclass
@@ -96,12 +99,19 @@ def summarize(
     if task.is_classification:
         counts = sum(np.bincount(data.target, minlength=len(task.classes)) for data in parts.values())
         summary.classes = {label: int(count) for label, count in zip(task.classes, np.asarray(counts), strict=True)}
-    for name, kind in kinds.items():
-        count = int(table.columns[name].missing(numeric=kind != "categorical").sum())
-        if count:
-            summary.missing[name] = count
+    summary.missing = _missing(kinds, parts)
     summary.findings = [*_ids(table, names["numeric"]), *_copies(table, preprocessing, kinds), *_duplicates(parts)]
     return summary
+
+
+def _missing(kinds: Mapping[str, ColumnKind], parts: Mapping[str, Dataset]) -> dict[str, int]:
+    """Return the number of missing cells of the columns that have any, in the rows that are used."""
+    counts = dict.fromkeys(kinds, 0)
+    for name, kind in kinds.items():
+        for data in parts.values():
+            if data.table is not None:
+                counts[name] += int(data.table.columns[name].missing(numeric=kind != "categorical")[data.rows].sum())
+    return {name: count for name, count in counts.items() if count}
 
 
 def _ids(table: Table, numeric: list[str]) -> list[str]:
@@ -165,7 +175,7 @@ def is_rescaling(values: Array, target: Array) -> bool:
     for rows in (slice(_FIRST_LOOK), slice(None)):
         x, y = values[rows], target[rows]
         low, high = int(np.argmin(x)), int(np.argmax(x))
-        if np.isnan(x).any() or x[low] == x[high] or y[low] == y[high]:
+        if np.isnan(x).any() or not is_spread(x[high] - x[low], 0.0) or y[low] == y[high]:
             return False
         line = y[low] + (x - x[low]) * ((y[high] - y[low]) / (x[high] - x[low]))
         if np.abs(line - y).max() > 1e-9 * np.abs(y[high] - y[low]):
@@ -193,8 +203,9 @@ def _duplicates(parts: Mapping[str, Dataset]) -> list[str]:
 def row_keys(data: Dataset) -> Array:
     """Return a 64-bit key (N,) of what the network sees of each row, features and target: equal rows, equal keys.
 
-    The key is the sum of c_j u_j mod 2^64 over the row's 32-bit words u_j, with fixed random odd c_j. Of a million
-    different rows two share a key with a probability below one in a thousand.
+    The key is the sum of c_j h(u_j) mod 2^64 over the row's 32-bit words u_j, with fixed random odd c_j. Words of round
+    numbers end in many zero bits, and h(u) = m xor m / 2^32, m = g u mod 2^64, spreads them. Of a million different
+    rows two share a key with a probability below one in a thousand.
     """
     target = data.target.reshape(len(data), -1).astype(np.float32)
     factors = stream(0, "row keys").integers(0, 2**63, data.x[0].size + target.shape[1], dtype=np.uint64) * 2 + 1
@@ -204,5 +215,6 @@ def row_keys(data: Dataset) -> Array:
         rows = slice(start, start + step)
         words = np.concatenate([data.x[rows].reshape(len(target[rows]), -1), target[rows]], axis=1, dtype=np.float32)
         words += 0.0  # -0.0 becomes 0.0
-        keys[rows] = words.view(np.uint32).astype(np.uint64) @ factors
+        mixed = words.view(np.uint32).astype(np.uint64) * _GOLDEN
+        keys[rows] = (mixed ^ (mixed >> np.uint64(32))) @ factors
     return keys

@@ -57,11 +57,13 @@ def choose_parts(
         ConfigError: the keys that divide the rows contradict each other.
         DataError: the split cannot be made of these rows.
     """
-    check_method(options, kind)
+    check_method(options)
+    if options.split == "stratified" and kind != "classification":
+        raise ConfigError(f"data.split: 'stratified' needs classes, and the task is {kind}", help="use split: random")
     if is_split_file(options.split):
         split = from_file(resolve(options.split), options.split, table.rows)
         return Split(*(part[np.isin(part, usable)] for part in (split.train, split.validation, split.test))), []
-    facts, shares, notices = _facts(table, options, kind).at(usable), _shares(options, len(usable)), []
+    facts, shares, notices = _facts(table, options, kind).at(usable), _shares(options), []
     if fold is not None:
         split = _fold(options.folds or 0, fold, seed, facts, shares["test"], len(usable), table.path)
     else:
@@ -73,8 +75,9 @@ def choose_parts(
     return Split(usable[split.train], usable[split.validation], usable[split.test]), notices
 
 
-def check_method(options: DataOptions, kind: TaskKind) -> None:
-    """Raise ConfigError where ``data.split`` is unknown or contradicts another key."""
+def check_method(options: DataOptions) -> None:
+    """Raise ConfigError where the keys that divide the rows are unknown or contradict each other."""
+    _shares(options)
     split = options.split
     if is_split_file(split):
         others = {"group": options.group, "order": options.order, "folds": options.folds}
@@ -94,8 +97,6 @@ def check_method(options: DataOptions, kind: TaskKind) -> None:
     if clashing:
         message = f"data.split: {quote(split)} cannot be combined with data.{clashing[0]}"
         raise ConfigError(message, help="leave one of them out")
-    if split == "stratified" and kind != "classification":
-        raise ConfigError(f"data.split: 'stratified' needs classes, and the task is {kind}", help="use split: random")
 
 
 def _is_file(given: object) -> bool:
@@ -131,7 +132,7 @@ def _order(table: Table, name: str) -> Array:
     return values
 
 
-def _shares(options: DataOptions, rows: int) -> dict[str, float]:
+def _shares(options: DataOptions) -> dict[str, float]:
     given = {part: getattr(options, part) for part in ("validation", "test")}
     shares = {part: float(share) if isinstance(share, (int, float)) else 0.0 for part, share in given.items()}
     if sum(shares.values()) >= 1:

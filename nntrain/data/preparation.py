@@ -18,10 +18,10 @@ from nntrain.data.findings import Summary, summarize
 from nntrain.data.labels import labels_of
 from nntrain.data.notices import Notice, grouped
 from nntrain.data.options import DataOptions
-from nntrain.data.parts import Resolve, choose_parts
+from nntrain.data.parts import Resolve, check_method, choose_parts
 from nntrain.data.pipeline import Preprocessing, sample_weights
 from nntrain.data.table import ReadOptions, Table, read_table
-from nntrain.data.target import decide_kind, fit_target, names_of
+from nntrain.data.target import check_target, decide_kind, fit_target, names_of
 from nntrain.errors import ConfigError, DataError, enumerate_names, quote
 
 
@@ -80,13 +80,16 @@ def prepare(
         class_weight: ``balanced`` or weights by label.
 
     Raises:
+        ConfigError: keys of the data section contradict each other.
         DataError: a file or column is missing or unusable.
     """
+    check_method(options)
     table = _read(names_of(options.train), options, resolve)
     kind = decide_kind(table, options, task_hint)
     outside = {part: _outside(options, part, resolve) for part in ("validation", "test")}
     encoders, kinds, notices = make_encoders(table, options)
     usable = _usable_rows(table, encoders)
+    check_target(table, options, kind, usable)
     split, said = choose_parts(table, options, resolve, kind, seed, fold, usable)
     inside = {"train": split.train, "validation": split.validation, "test": split.test}
     rows = {part: chosen for part, chosen in inside.items() if part == "train" or len(chosen)}
@@ -98,6 +101,7 @@ def prepare(
         odd += encoder.notices
     preprocessing = Preprocessing(encoders, target, read_options(options), options.weight)
     parts, found = _examples(table, preprocessing, rows)
+    _check_weight(parts["train"], options.weight)
     odd += [notice for notice in found if notice.sentence != IMPUTED]  # the summary counts missing cells
     for part, other in outside.items():
         if other is not None:
@@ -177,6 +181,15 @@ def _examples(
         for (part, chosen), x in zip(rows.items(), inputs, strict=True)
     }
     return parts, notices
+
+
+def _check_weight(train: Dataset, name: str | None) -> None:
+    if train.weight is not None and train.table is not None and not train.weight.any():
+        raise DataError(
+            f"column {quote(name)}: the weights of all training rows are 0",
+            path=train.table.path,
+            help="give some training row a weight",
+        )
 
 
 def _weighted(data: Dataset, task: Task, spec: str | Mapping[str, float], path: str) -> Dataset:

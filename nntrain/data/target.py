@@ -10,13 +10,13 @@ import numpy as np
 
 from nntrain.core.array import Array
 from nntrain.core.task import Task, TaskKind
-from nntrain.data.classes import fit_classes
+from nntrain.data.classes import check_classes, fit_classes
 from nntrain.data.column import Column
-from nntrain.data.labels import encode_labels
+from nntrain.data.labels import encode_labels, labels_of
 from nntrain.data.options import DataOptions
 from nntrain.data.table import Table
 from nntrain.data.transforms import Affine, affine_named
-from nntrain.errors import DataError, quote
+from nntrain.errors import ConfigError, DataError, quote
 
 MOST_NUMERIC_CLASSES = 20
 """Whole numbers with at most this many distinct values are classes, where nothing says otherwise."""
@@ -128,9 +128,7 @@ def fit_target(
         DataError: a cell is missing, there are fewer than two classes, or a class is not trained on.
     """
     names = names_of(options.target)
-    columns = [table.column(name, "data.target") for name in names]
-    for column in columns:
-        _refuse_missing(column, numeric=kind == "regression")
+    columns = _target_columns(table, names, kind)
     if kind == "classification":
         task, notices = fit_classes(table, columns[0], train, parts, options.positive_class)
         return Target(task, [], notices)
@@ -139,6 +137,41 @@ def fit_target(
             _indicators(column)
         return Target(Task("multilabel", tuple(names)), [], [])
     return Target(Task("regression", tuple(names)), *_fit_scalers(columns, options, train, scales))
+
+
+def check_target(table: Table, options: DataOptions, kind: TaskKind, usable: Array) -> None:
+    """Raise an error where no split of the usable rows can have a target of this kind."""
+    columns = _target_columns(table, names_of(options.target), kind)
+    if kind == "classification":
+        labels = sorted(set(labels_of(columns[0])[usable].tolist()))
+        check_classes(table, columns[0], labels, len(usable))
+
+
+def _target_columns(table: Table, names: Sequence[str], kind: TaskKind) -> list[Column]:
+    """Return the target columns, whole and of the kind that the task needs."""
+    if kind == "classification" and len(names) > 1:
+        raise ConfigError(
+            f"data.target: classification has one target, got {len(names)}",
+            help="use task: multilabel for columns of 0 and 1, or name one column",
+        )
+    columns = [table.column(name, "data.target") for name in names]
+    for column in columns:
+        if kind == "regression" and column.number_share < 0.9 and column.number_like_share < 0.9:
+            raise _no_numbers(column)
+        _refuse_missing(column, numeric=kind == "regression")
+    return columns
+
+
+def _no_numbers(column: Column) -> DataError:
+    """Return the error for classes where the task is to predict numbers."""
+    problem = column.not_numbers().problems[0]
+    return DataError(
+        f"{problem.message}, and the task is regression",
+        path=problem.path,
+        line=problem.line,
+        help="set data.task: classification, or leave out a loss that is for numbers",
+        notes=problem.notes,
+    )
 
 
 def _fit_scalers(
@@ -153,7 +186,7 @@ def _fit_scalers(
         scaler.fit(column.numbers()[train])
         scalers.append(scaler)
         if scaler.finding:
-            notices.append(f"target {quote(column.name)} {scaler.finding}")
+            notices.append(f"warning: target {quote(column.name)} {scaler.finding}")
     return scalers, notices
 
 

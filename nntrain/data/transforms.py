@@ -125,6 +125,7 @@ class Robust(Affine):
 
     def fit(self, values: Array) -> None:
         if len(values) == 0:
+            self._set(0.0, 0.0, CONSTANT)
             return
         first, median, third = quantiles(values, np.array([0.25, 0.5, 0.75])).tolist()
         constant = values.min() == values.max()

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
+
 from nntrain.data.options import ColumnOptions, DataOptions
 from nntrain.data.preparation import Prepared, prepare
 from nntrain.data.table import Table, read_table
@@ -36,9 +37,12 @@ class Workplace:
         return read_table([str(self.folder / name)], None, [name])
 
     def prepare(self, columns: Columns, **options: Any) -> Prepared:
-        """Write columns to ``data.csv`` and prepare them; the target is ``y`` where no other is given."""
+        """Write columns to ``data.csv`` and prepare them; the target is ``y`` where no other is given.
+
+        ``types`` are ``data.columns``.
+        """
         given = {key: options.pop(key) for key in _OF_PREPARE if key in options}
-        options["columns"] = {name: ColumnOptions(**own) for name, own in options.get("columns", {}).items()}
+        options["columns"] = {name: ColumnOptions(**own) for name, own in options.pop("types", {}).items()}
         data = DataOptions(train=self.write(columns), **{"target": "y", **options})
         return prepare(data, self.resolve, given.pop("seed", 0), **given)
 
@@ -50,9 +54,3 @@ class Workplace:
 def workplace(tmp_path_factory: pytest.TempPathFactory) -> Workplace:
     """Return a folder that all tests of a session write to, each its own content."""
     return Workplace(tmp_path_factory.mktemp("tables"))
-
-
-@pytest.fixture(scope="session")
-def preparing(workplace: Workplace) -> Callable[..., Prepared]:
-    """Return :meth:`Workplace.prepare`."""
-    return workplace.prepare

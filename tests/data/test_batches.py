@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from nntrain.data.batches import Dataset, Loader
 
 ROWS = st.integers(1, 40)

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+
 from nntrain.data.preparation import Prepared
 from nntrain.errors import ConfigError, DataError, NntrainError
 
@@ -96,7 +97,12 @@ def test_groups_never_straddle(
 ) -> None:
     assume(len(set(groups)) > 3)
     rows = len(groups)
-    columns = {"x": [row * 0.5 for row in range(rows)], "t": range(rows), "g": groups, "y": [r / 7 for r in range(rows)]}
+    columns = {
+        "x": [row * 0.5 for row in range(rows)],
+        "t": range(rows),
+        "g": groups,
+        "y": [r / 7 for r in range(rows)],
+    }
     options = {"group": "g", "validation": validation, "test": test, "seed": seed, **({"order": "t"} if order else {})}
     try:
         split = parts(workplace.prepare(columns, **options))
@@ -118,7 +124,9 @@ def test_a_group_column_is_no_feature(workplace: Any) -> None:
 @given(
     times=st.lists(st.integers(0, 40), min_size=20, max_size=60), validation=SHARES, test=st.one_of(st.none(), SHARES)
 )
-def test_the_last_by_order_are_held_out(workplace: Any, times: list[int], validation: float, test: float | None) -> None:
+def test_the_last_by_order_are_held_out(
+    workplace: Any, times: list[int], validation: float, test: float | None
+) -> None:
     assume(len(set(times)) > 12)
     columns = {"x": range(len(times)), "t": times, "y": [row / 7 for row in range(len(times))]}
     try:
@@ -155,7 +163,9 @@ def test_a_class_that_is_only_held_out_is_an_error(workplace: Any) -> None:
 
 
 @few
-@given(labels=st.lists(st.sampled_from("abc"), min_size=20, max_size=60), folds=st.integers(2, 7), seed=st.integers(0, 3))
+@given(
+    labels=st.lists(st.sampled_from("abc"), min_size=20, max_size=60), folds=st.integers(2, 7), seed=st.integers(0, 3)
+)
 def test_folds_hold_out_each_row_once(workplace: Any, labels: list[str], folds: int, seed: int) -> None:
     assume(min(Counter(labels).values()) >= 2 and len(set(labels)) > 1)
     columns = {"x": range(len(labels)), "y": labels}

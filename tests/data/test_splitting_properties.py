@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
@@ -86,7 +88,7 @@ def test_nothing_held_out_lies_before_what_is_trained_on(order: Array, test: flo
     split = by_order(order.astype(np.float64), {"test": test, "validation": validation})
     _check_complete(split, len(order))
     times = [order[part] for part in (split.train, split.validation, split.test) if len(part)]
-    assert all(earlier.max() < later.min() for earlier, later in zip(times, times[1:], strict=False))
+    assert all(earlier.max() < later.min() for earlier, later in pairwise(times))
     assert len(split.train)
 
 

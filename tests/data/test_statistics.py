@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+
 from nntrain.data.statistics import PIECE_ROWS, is_spread, mean_and_deviation, normal_quantile, quantiles, total
 
 VALUES = arrays(np.float64, st.integers(1, 60), elements=st.integers(-(10**9), 10**9).map(lambda n: n / 1024))

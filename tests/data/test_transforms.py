@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from nntrain.data.transforms import Affine, affine_named, scaler_named
 from sklearn.preprocessing import MinMaxScaler, QuantileTransformer, RobustScaler, StandardScaler
+
+from nntrain.data.transforms import Affine, affine_named, scaler_named
 
 NAMES = ("standard", "minmax", "robust", "quantile", "none")
 INVERTIBLE = ("standard", "minmax", "robust", "none")

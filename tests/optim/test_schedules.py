@@ -54,6 +54,10 @@ def torch_rates(peer: str, initial: float, steps: int, **arguments: Any) -> list
     return rates
 
 
+def _keys(value: str | dict[str, Any]) -> str:
+    return value if isinstance(value, str) else "-".join(value)
+
+
 def _inverse_time(epoch: float) -> float:
     return 1 / (1 + 0.5 * epoch)
 
@@ -74,7 +78,7 @@ PEERS: list[tuple[dict[str, Any], str, dict[str, Any]]] = [
 ]
 
 
-@pytest.mark.parametrize(("spec", "peer", "arguments"), PEERS, ids=lambda value: value if isinstance(value, str) else "-".join(value))
+@pytest.mark.parametrize(("spec", "peer", "arguments"), PEERS, ids=_keys)
 @pytest.mark.parametrize("steps_per_epoch", [1, 7])
 def test_rates_at_the_start_of_each_epoch_equal_torch(
     spec: dict[str, Any], peer: str, arguments: dict[str, Any], steps_per_epoch: int

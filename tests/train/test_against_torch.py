@@ -103,7 +103,9 @@ def test_training_equals_pytorch(
     for i, layer in enumerate([model[0], model[2], model[4]], 1):
         expected = layer.weight.detach().numpy().T
         np.testing.assert_allclose(found[f"dense_{i}.kernel"], expected, rtol=tolerance, atol=tolerance)
-        np.testing.assert_allclose(found[f"dense_{i}.bias"], layer.bias.detach().numpy(), rtol=tolerance, atol=tolerance)
+        np.testing.assert_allclose(
+            found[f"dense_{i}.bias"], layer.bias.detach().numpy(), rtol=tolerance, atol=tolerance
+        )
         assert np.abs(found[f"dense_{i}.kernel"] - before[f"dense_{i}.kernel"]).max() > 1e-3
     np.testing.assert_allclose([row["train_loss"] for row in memory.rows], losses, rtol=tolerance)
     outputs = model(torch.from_numpy(trainer.validation.x))

@@ -35,7 +35,7 @@ def test_learning_rate_too_high(make_trainer: Any, rate: float, scale: float, va
         validation=validation,
         epochs=60,
     )
-    if rate < 1e7 and rule in ("adam", "rmsprop"):
+    if rate < 1e7 and scale == 1.0 and rule in ("adam", "rmsprop"):
         assert trainer.fit().status == "finished"  # their steps are as long as the rate, whatever the gradient
         assert all(np.isfinite(row["train_loss"]) for row in memory.rows)
         return

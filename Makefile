@@ -1,0 +1,24 @@
+# Developer's shortcuts; the README's commands do not need them.
+PYTHON ?= .venv/bin/python
+
+.PHONY: test lint docs oracles bench
+
+test:
+	$(PYTHON) -m pytest -q -n 2
+
+lint:
+	$(PYTHON) -m ruff check
+	$(PYTHON) -m ruff format --check
+	$(PYTHON) -m mypy
+
+docs:
+	$(PYTHON) -m nntrain.config.explain > docs/config.md
+
+# Everything that PyTorch can be the oracle of; large, so no part of the development extra.
+oracles:
+	$(PYTHON) -m pip install -q "torch>=2.5"
+	$(PYTHON) -m pytest -q -n 2 -k torch
+
+bench:
+	$(PYTHON) benchmarks/held_out.py
+	$(PYTHON) benchmarks/iris_command.py

@@ -1,0 +1,161 @@
+"""From a config to an experiment: what is refused, when, and with which place."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+
+from nntrain.config import load_config
+from nntrain.core.memory import refuse_too_large
+from nntrain.errors import ConfigError
+from nntrain.experiment import Experiment, assemble, default_loss, direction_of
+from nntrain.metrics.base import METRICS
+from nntrain.planning import plan
+
+
+def config_of(folder: Path, text: str, target: str = "kind") -> Any:
+    data = f"data: {{train: nosuch.csv, target: {target}}}\n"
+    (folder / "c.yaml").write_text(data + text)
+    return load_config(str(folder / "c.yaml"))
+
+
+MLP = "architecture: {name: mlp, hidden: [4]}\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "message"),
+    [
+        (MLP + "optimizer: {name: sgd, nesterov: true}\n", 3, "optimizer.nesterov"),
+        (MLP + "loss: cross_entropy\noutput_activation: tanh\n", 4, "output_activation: tanh does not go with"),
+        (MLP + "metrics: [accuracy]\nearly_stopping: {monitor: val_acuracy}\n", 4, "did you mean 'val_accuracy'"),
+        (MLP + "metrics: [accuracy]\ncheckpoint: {monitor: val_f1}\n", 4, "no column 'val_f1'"),
+        (
+            MLP + "metrics: [accuracy]\ncallbacks:\n  - {name: reduce_on_plateau, monitor: loss}\n",
+            5,
+            "callbacks.0.monitor",
+        ),
+    ],
+)
+def test_refused_before_any_data_is_read(tmp_path: Path, text: str, line: int, message: str) -> None:
+    config = config_of(tmp_path, text)
+    with pytest.raises(ConfigError) as raised:
+        plan(config)
+    (problem,) = raised.value.problems
+    assert problem.line == line
+    assert message in problem.message
+    assert problem.path is not None and problem.path.endswith("c.yaml")
+    with pytest.raises(ConfigError):  # and not the missing file
+        assemble(config)
+
+
+@pytest.fixture
+def make(tmp_path: Path) -> Any:
+    generator = np.random.default_rng(0)
+    lines = [
+        "a,b,kind,y",
+        *(f"{x:.4f},{y:.4f},{'pqr'[i % 3]},{x - y:.4f}" for i, (x, y) in enumerate(generator.normal(size=(40, 2)))),
+    ]
+    (tmp_path / "data.csv").write_text("\n".join(lines) + "\n")
+
+    def build(target: str = "kind", **changes: Any) -> Experiment:
+        other = {"kind": "y", "y": "kind"}[target]
+        data = {"train": "data.csv", "target": target, "ignore": [other], **changes.pop("data", {})}
+        config = {"data": data, "architecture": {"name": "mlp", "hidden": [4]}, **changes}
+        (tmp_path / "c.yaml").write_text(yaml.safe_dump(config))
+        return assemble(load_config(str(tmp_path / "c.yaml")))
+
+    return build
+
+
+def test_loss_and_metrics_follow_the_task(make: Any) -> None:
+    assert make().loss_spec == {"name": "cross_entropy", "label_smoothing": 0.0}
+    assert make("y").loss_spec["name"] == "mse"
+    assert make().network.out_shape == (3,)
+    assert make("y").network.out_shape == (1,)
+    assert list(make(metrics=["accuracy", {"name": "top_k", "k": 2}]).metrics) == ["accuracy", "top_k"]
+
+
+@pytest.mark.parametrize(
+    ("target", "changes", "message"),
+    [
+        ("kind", {"loss": "binary_cross_entropy"}, "does not fit the target"),
+        ("kind", {"metrics": ["rmse"]}, "rmse does not fit the target"),
+        ("y", {"metrics": ["accuracy"]}, "accuracy does not fit the target"),
+        ("kind", {"early_stopping": {"monitor": "val_loss"}, "data": {"validation": "none"}}, "no column 'val_loss'"),
+        ("kind", {"shards": 2, "architecture": {"name": "mlp", "batch_norm": True}}, "shards: expected auto or 1"),
+        (
+            "kind",
+            {"architecture": {"layers": [{"name": "dense", "units": 10**9}]}},
+            "needs 48.0 GB for its weights and gradients, and this machine has 16.0 GB",
+        ),
+        ("kind", {"architecture": {"name": "mlp", "hidden": [10**9, 10**9]}}, "needs 8,000,000.0 TB for its weights"),
+    ],
+)
+def test_refused_with_a_place(
+    make: Any, target: str, changes: dict[str, Any], message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("nntrain.core.memory.memory_bytes", lambda: 16 * 10**9)
+    with pytest.raises(ConfigError) as raised:
+        make(target, **changes)
+    problem = raised.value.problems[0]
+    assert message in problem.message
+    assert problem.line is not None
+
+
+def test_memory_is_refused_before_it_is_taken() -> None:
+    with pytest.raises(ConfigError, match=r"needs 8,000\.0 TB"):
+        refuse_too_large(10**15, 4)
+
+
+def test_a_batch_larger_than_the_rows_is_all_rows(make: Any) -> None:
+    experiment = make(batch_size=10_000)
+    loader = experiment.prepared.loader(10_000, 0)
+    assert (loader.batch_count, loader.batch_size) == (1, len(experiment.prepared.train))
+
+
+@pytest.mark.parametrize(("validation", "monitor"), [(0.2, "val_loss"), ("none", "train_loss")])
+def test_monitors_default_to_what_there_is(make: Any, validation: Any, monitor: str) -> None:
+    experiment = make(
+        data={"validation": validation},
+        early_stopping={},
+        callbacks=[{"name": "reduce_on_plateau"}],
+        metrics=["accuracy"],
+    )
+    assert experiment.default_monitor == monitor
+    assert [callback.monitor for callback in experiment.callbacks()] == [monitor, monitor]
+    assert [callback.mode for callback in experiment.callbacks()] == ["min", "min"]
+
+
+def test_directions_follow_the_metric(make: Any) -> None:
+    experiment = make(early_stopping={"monitor": "val_accuracy"}, metrics=["accuracy"])
+    assert experiment.callbacks()[0].mode == "max"
+    experiment = make(early_stopping={"monitor": "val_accuracy", "mode": "min"}, metrics=["accuracy"])
+    assert experiment.callbacks()[0].mode == "min"
+    for name in METRICS.names():
+        metric = METRICS.build(name)
+        for part in ("train", "val"):
+            assert direction_of(f"{part}_{name}", {name: metric}) == ("max" if metric.higher_is_better else "min")
+
+
+def test_the_first_batch_alone(make: Any) -> None:
+    experiment = make(batch_size=7, early_stopping={}, accumulate=2, callbacks=[{"name": "reduce_on_plateau"}])
+    loader = experiment.prepared.loader(7, 0)
+    loader.begin(1)
+    alone = experiment.first_batch_alone()
+    np.testing.assert_array_equal(alone.prepared.train.x, loader.batch(0).x)
+    assert alone.prepared.validation is None and alone.callbacks() == []
+    assert alone.config.accumulate == 1 and experiment.config.accumulate == 2
+    again = alone.first_batch_alone()
+    np.testing.assert_array_equal(again.prepared.train.x, alone.prepared.train.x)
+
+
+def test_defaults_by_task() -> None:
+    from nntrain.core.task import Task
+
+    assert default_loss(Task("classification", ("y",), ("a", "b"), 1)) == "binary_cross_entropy"
+    assert default_loss(Task("multilabel", ("y", "z"))) == "binary_cross_entropy"
+    assert default_loss(Task("regression", ("y",))) == "mse"

@@ -1,0 +1,186 @@
+"""Several seeds and several folds: complete runs under one parent."""
+
+from __future__ import annotations
+
+import csv
+import json
+import statistics
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+
+import nntrain.cli.repeating as repeating
+from nntrain.cli.entry import run as command
+from nntrain.cli.fitting import train_watched
+from nntrain.config import load_config
+from nntrain.repeats import members, summarize
+from nntrain.runs.run import Run
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    generator = np.random.default_rng(0)
+    lines = ["a,b,kind", *(f"{x:.4f},{y:.4f},{'pq'[i % 2]}" for i, (x, y) in enumerate(generator.normal(size=(31, 2))))]
+    (tmp_path / "data.csv").write_text("\n".join(lines) + "\n")
+    write_config(tmp_path)
+    return tmp_path
+
+
+def write_config(folder: Path, data: Any = (), **changes: Any) -> None:
+    config: dict[str, Any] = {
+        "data": {"train": "data.csv", "target": "kind", **dict(data)},
+        "architecture": {"name": "mlp", "hidden": [4], "dropout": 0.2},
+        "epochs": 2,
+        "batch_size": 8,
+    }
+    (folder / "c.yaml").write_text(yaml.safe_dump(config | changes))
+
+
+def fit(place: Path, name: str, *options: str) -> Path:
+    assert command(["fit", str(place / "c.yaml"), "--run-dir", str(place / name), "-q", *options]) == 0
+    return place / name
+
+
+def digest(folder: Path) -> dict[str, bytes]:
+    names = ["metrics.jsonl", "checkpoints/best.safetensors", "checkpoints/last.safetensors"]
+    found = {f"{run.name}/{name}": (run / name).read_bytes() for run in sorted(folder.iterdir()) for name in names}
+    return found | {"summary": (folder.parent / "summary.json").read_bytes()}
+
+
+def test_seeds(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    parent = fit(place, "many", "--seeds", "3")
+    assert f"3 runs: {parent}" in capsys.readouterr().out
+    runs = [Run.open(parent / "seeds" / f"seed-{seed}") for seed in range(3)]
+    assert [run.status for run in runs] == ["finished"] * 3
+    assert len({(run.path / "metrics.jsonl").read_bytes() for run in runs}) == 3
+    losses = [run.info["metrics"]["best"]["val_loss"] for run in runs]
+    found = json.loads((parent / "summary.json").read_text())["summary"]["val_loss"]
+    assert found["mean"] == pytest.approx(statistics.mean(losses))
+    assert found["deviation"] == pytest.approx(statistics.stdev(losses))
+    assert (found["min"], found["max"], found["count"]) == (min(losses), max(losses), 3)
+    info = Run.open(parent).info
+    assert info["status"] == "finished" and info["members"] == ["seed-0", "seed-1", "seed-2"]
+
+
+def test_a_member_equals_a_run_of_its_own(place: Path) -> None:
+    parent, alone = fit(place, "many", "--seeds", "2"), fit(place, "alone", "--set", "seed=1")
+    for name in ("metrics.jsonl", "checkpoints/last.safetensors", "checkpoints/best.safetensors"):
+        assert (parent / "seeds" / "seed-1" / name).read_bytes() == (alone / name).read_bytes()
+    again = place / "again"
+    config = parent / "seeds" / "seed-1" / "config.yaml"
+    assert command(["fit", str(config), "--run-dir", str(again), "-q"]) == 0
+    assert (again / "metrics.jsonl").read_bytes() == (alone / "metrics.jsonl").read_bytes()
+
+
+def test_folds_hold_each_row_out_once(place: Path) -> None:
+    write_config(place, {"folds": 4})
+    parent = fit(place, "many")
+    with (parent / "out_of_fold.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [int(row["row"]) for row in rows] == list(range(31))
+    for row in rows:
+        chances = {label: float(row[f"probability_{label}"]) for label in "pq"}
+        assert sum(chances.values()) == pytest.approx(1, abs=1e-5)
+        assert row["predicted_kind"] == max(chances, key=lambda label: chances[label])
+    assert [run.name for run in sorted((parent / "folds").iterdir())] == ["fold-1", "fold-2", "fold-3", "fold-4"]
+    counts = [Run.open(run).info["rows"] for run in sorted((parent / "folds").iterdir())]
+    assert sum(count["validation"] for count in counts) == 31
+    assert all(count["train"] + count["validation"] == 31 for count in counts)
+
+
+def test_fold_sets_are_disjoint(place: Path) -> None:
+    write_config(place, {"folds": 3})
+    held_out = []
+    for member in members(load_config(str(place / "c.yaml")), None):
+        prepared = member.experiment.prepared
+        assert prepared.validation is not None
+        assert not set(prepared.train.rows) & set(prepared.validation.rows)
+        held_out.extend(prepared.validation.rows.tolist())
+    assert sorted(held_out) == list(range(31))
+
+
+@pytest.mark.parametrize("kind", ["seeds", "folds"])
+@pytest.mark.parametrize("updates", [0, 2, 4, 9])
+def test_an_interrupted_parent_goes_on(
+    place: Path, kind: str, updates: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = ["--seeds", "3"] if kind == "seeds" else []
+    if kind == "folds":
+        write_config(place, {"folds": 3})
+    whole = fit(place, "whole", *options)
+    left = [updates]
+
+    def reason() -> str | None:
+        left[0] -= 1
+        return "SIGINT" if left[0] < 0 else None
+
+    with monkeypatch.context() as patch:
+        patch.setattr("nntrain.cli.fitting.INTERRUPTION.reason", reason)
+        cut = place / "cut"
+        assert command(["fit", str(place / "c.yaml"), "--run-dir", str(cut), *options]) == 130
+        assert f"nntrain fit --resume {cut}" in capsys.readouterr().err
+        assert Run.open(cut).status == "interrupted"
+    assert command(["fit", "--resume", str(cut), "-q"]) == 0
+    assert digest(cut / kind) == digest(whole / kind)
+    if kind == "folds":
+        assert (cut / "out_of_fold.csv").read_bytes() == (whole / "out_of_fold.csv").read_bytes()
+    capsys.readouterr()
+    assert command(["fit", "--resume", str(cut)]) == 0
+    assert "already complete" in capsys.readouterr().out
+
+
+def test_a_member_goes_on_alone(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_config(place, {"folds": 3})
+    whole = fit(place, "whole")
+    calls: list[int] = []
+
+    def cut_second(*arguments: Any) -> Any:
+        calls.append(1)
+        if len(calls) == 2:
+            left = [3]
+            monkeypatch.setattr("nntrain.cli.fitting.INTERRUPTION.reason", lambda: left.pop() and None if left else "x")
+        return train_watched(*arguments)
+
+    monkeypatch.setattr(repeating, "train_watched", cut_second)
+    assert command(["fit", str(place / "c.yaml"), "--run-dir", str(place / "cut"), "-q"]) == 130
+    monkeypatch.undo()
+    member = place / "cut" / "folds" / "fold-2"
+    assert command(["fit", "--resume", str(member), "-q"]) == 0
+    for name in ("metrics.jsonl", "checkpoints/last.safetensors"):
+        assert (member / name).read_bytes() == (whole / "folds" / "fold-2" / name).read_bytes()
+
+
+def test_divergence_of_a_member_ends_the_parent(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_config(place, optimizer={"name": "sgd", "learning_rate": 1e300})
+    assert command(["fit", str(place / "c.yaml"), "--run-dir", str(place / "a"), "--seeds", "2"]) == 5
+    assert "Traceback" not in capsys.readouterr().err
+    assert Run.open(place / "a").status == "diverged"
+    assert Run.open(place / "a" / "seeds" / "seed-0").status == "diverged"
+
+
+@pytest.mark.parametrize(
+    ("folds", "options", "message"),
+    [
+        (3, ["--seeds", "2"], "--seeds does not go with data.folds"),
+        (None, ["--seeds", "2", "--overfit-batch"], "--overfit-batch trains one network"),
+        (3, ["--overfit-batch"], "--overfit-batch trains one network"),
+    ],
+)
+def test_mixtures_are_refused(
+    place: Path, folds: int | None, options: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_config(place, {"folds": folds} if folds else {})
+    assert command(["fit", str(place / "c.yaml"), "--run-dir", str(place / "a"), *options]) == 2
+    assert message in capsys.readouterr().err
+    assert not (place / "a").exists()
+
+
+def test_summary_leaves_undefined_values_out() -> None:
+    found = summarize([{"epoch": 1, "val_auc": None}, {"epoch": 2, "val_auc": 0.5}, {"epoch": 1, "val_auc": 0.7}])
+    assert set(found) == {"val_auc"}
+    assert found["val_auc"] == {"mean": 0.6, "deviation": pytest.approx(0.1414213), "min": 0.5, "max": 0.7, "count": 2}
+    assert summarize([{"val_auc": None}])["val_auc"]["mean"] is None
+    assert summarize([]) == {}
