@@ -61,7 +61,7 @@ def write_data(folder: Path, rows: int = 36) -> None:
     generator = np.random.default_rng(0)
     lines = ["a,b,c,kind"]
     for i in range(rows):
-        x = generator.standard_normal(3) + [i % 3, 0, -(i % 3)]
+        x = generator.standard_normal(3) + np.array([i % 3, 0, -(i % 3)])
         lines.append(",".join([*(f"{value:.4f}" for value in x), "xyz"[i % 3]]))
     (folder / "data.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
 

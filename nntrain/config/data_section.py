@@ -29,6 +29,7 @@ class ColumnSection(Section):
     )
     scale: Scale | None = Field(None, description="overrides data.scale")
     missing: Missing | None = Field(None, description="overrides data.missing")
+    fill: float | str | None = Field(None, description="overrides data.fill; a text for a column of categories")
     categorical: Categorical | None = Field(None, description="overrides data.categorical")
 
 
@@ -97,6 +98,7 @@ class DataSection(Section):
         "auto", description="scaling of a numeric target in training; results are in original units"
     )
     missing: Missing = Field("auto", description="treatment of missing features")
+    fill: float = Field(0.0, description="the number that `missing: constant` puts in")
     categorical: Categorical = Field("onehot", description="form of categorical features")
     missing_values: Annotated[list[str], ONE_OR_MORE, Says("a list of texts")] = Field(
         [], description="further texts that mean a missing cell, such as `'?'`"

@@ -12,9 +12,9 @@ from nntrain.core.array import Array
 from nntrain.data.batches import Batch
 from nntrain.errors import NumericError
 from nntrain.optim.base import Optimizer
-from nntrain.optim.clipping import Clipping
+from nntrain.optim.clipping import Clipping, flat_norm
 from nntrain.optim.regularization import Regularization
-from nntrain.train.diagnosis import find_nonfinite
+from nntrain.train.diagnosis import find_nonfinite, spoilt_weights
 from nntrain.train.gradient_watch import GradientWatch
 from nntrain.train.replicas import Replicas
 
@@ -92,6 +92,14 @@ class Supervised:
             watch.before()
         self.optimizer.update(self.network.store.value, grad, step, learning_rate)
         return Update(loss, norm)
+
+    def spoilt(self) -> str | None:
+        """Return a sentence on what an update has made overflow, in the weights or in what the optimizer keeps."""
+        store, slots = self.network.store, self.optimizer.state
+        if not (math.isfinite(flat_norm(store.value)) and math.isfinite(flat_norm(store.buffer))):
+            return spoilt_weights(self.network)
+        names = [name for name, values in slots.items() if not math.isfinite(flat_norm(values))]
+        return f"the optimizer's {names[0]} overflowed" if names else None
 
     def _keep_buffer(self) -> None:
         """Remember what layers such as batch norm keep: a forward pass changes it, and the update may yet fail."""

@@ -13,9 +13,7 @@ import numpy as np
 from nntrain.core.array import Array
 from nntrain.data.batches import Batch, Dataset, Loader
 from nntrain.errors import NumericError
-from nntrain.optim.clipping import flat_norm
 from nntrain.train.callbacks.base import Callback, EpochRow
-from nntrain.train.diagnosis import spoilt_weights
 from nntrain.train.evaluation import Evaluator
 from nntrain.train.gradient_watch import GradientWatch
 from nntrain.train.monitor import Mode, is_better
@@ -229,9 +227,9 @@ class Trainer:
 
     def _refuse_spoilt_weights(self) -> None:
         """End the run where the epoch's last update has made a weight overflow, which no loss has shown yet."""
-        store = self.step.network.store
-        if not (math.isfinite(flat_norm(store.value)) and math.isfinite(flat_norm(store.buffer))):
-            raise self._diverged(f"{spoilt_weights(self.step.network)} after epoch {self.state.epoch + 1}")
+        spoilt = self.step.spoilt()
+        if spoilt is not None:
+            raise self._diverged(f"{spoilt} after epoch {self.state.epoch + 1}")
 
     def _checked(self, val_loss: float | None, epoch: int) -> float | None:
         """Return the validation loss; one that is not finite ends the run before its epoch counts."""
@@ -258,7 +256,7 @@ class Trainer:
 
     def _save(self) -> None:
         """Save the state; only the best weights where the last update has spoilt it, so that a good one stays."""
-        save = self.store.save if spoilt_weights(self.step.network) is None else self.store.save_best
+        save = self.store.save if self.step.spoilt() is None else self.store.save_best
         save(take(self))
         self._saved_at = time.perf_counter()
 
