@@ -79,10 +79,29 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
 
 
 def closest(name: str, known: Iterable[str]) -> str | None:
-    """Return the known name most like ``name``, ignoring case, or None where none is like it."""
+    """Return the known name most like ``name``, ignoring case, or None where none is like it.
+
+    >>> closest("adma", ["adamax", "adam"])
+    'adam'
+    """
     by_lower = {candidate.lower(): candidate for candidate in known}
-    found = difflib.get_close_matches(name.lower()[:LONGEST_SHOWN], by_lower, n=1, cutoff=0.6)
-    return by_lower[found[0]] if found else None
+    typed = name.lower()[:LONGEST_SHOWN]
+    found = difflib.get_close_matches(typed, by_lower, n=5, cutoff=0.6)
+    return by_lower[min(found, key=lambda candidate: _edits(typed, candidate))] if found else None
+
+
+def _edits(a: str, b: str) -> int:
+    """Return how many characters were left out, put in, changed or swapped with their neighbour."""
+    before, above, row = [0] * (len(b) + 1), list(range(len(b) + 1)), [0]
+    for i, letter in enumerate(a):
+        row = [i + 1]
+        for j, other in enumerate(b):
+            cost = min(above[j + 1] + 1, row[j] + 1, above[j] + (letter != other))
+            if i and j and (letter, other) == (b[j - 1], a[i - 1]):
+                cost = min(cost, before[j - 1] + 1)
+            row.append(cost)
+        before, above = above, row
+    return row[-1]
 
 
 def enumerate_names(names: Sequence[str], most: int = 20) -> str:

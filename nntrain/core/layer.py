@@ -20,6 +20,7 @@ import numpy as np
 
 from nntrain.core.array import Array, Shape
 from nntrain.core.initializers import Initializer
+from nntrain.core.memory import refuse_too_large
 from nntrain.core.parameter import Parameter
 from nntrain.core.rng import StepStream
 from nntrain.core.scratch import ScratchOwner
@@ -124,6 +125,7 @@ class Layer(ScratchOwner):
     ) -> Parameter:
         """Declare a parameter during ``build``; its ``value`` and ``grad`` exist once the network is made."""
         parameter = Parameter(name, shape, initializer, trainable=trainable, penalized=penalized, fans=fans)
+        refuse_too_large(parameter.size, self.dtype.itemsize)  # before layers behind it take memory for its width
         self.parameters.append(parameter)
         return parameter
 

@@ -18,7 +18,7 @@ def refuse_too_large(parameters: int, bytes_each: int) -> None:
     needed, there = 2 * parameters * bytes_each, memory_bytes()
     if there is not None and needed > there:
         raise ConfigError(
-            f"a network of {parameters:,} parameters needs {size_text(needed)} for its weights and gradients,"
+            f"a network of at least {parameters:,} parameters needs {size_text(needed)} for its weights and gradients,"
             f" and this machine has {size_text(there)}",
             help="make the layers smaller",
         )

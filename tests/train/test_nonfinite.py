@@ -35,10 +35,6 @@ def test_learning_rate_too_high(make_trainer: Any, rate: float, scale: float, va
         validation=validation,
         epochs=60,
     )
-    if rate < 1e7 and scale == 1.0 and rule in ("adam", "rmsprop"):
-        assert trainer.fit().status == "finished"  # their steps are as long as the rate, whatever the gradient
-        assert all(np.isfinite(row["train_loss"]) for row in memory.rows)
-        return
     message, notes = failure(trainer)
     assert "epoch " in message and ("batch " in message or "after epoch" in message or "validation" in message)
     assert any(f"{rate:.3g}" in note for note in notes)
