@@ -17,6 +17,7 @@ def command(ctx: click.Context, config: str, overrides: tuple[str, ...]) -> None
     from nntrain import blas
 
     blas.use_one_thread()
+    from nntrain.cli.output import labelled
     from nntrain.cli.tables import layer_table
     from nntrain.config import load_config
     from nntrain.experiment import assemble
@@ -27,11 +28,11 @@ def command(ctx: click.Context, config: str, overrides: tuple[str, ...]) -> None
     memory = experiment.memory_bytes()
     lines = [
         *prepared.summary.lines(),
-        *(f"notice: {notice}" for notice in prepared.notices),
+        *(labelled(notice) for notice in prepared.notices),
         "",
         layer_table(network),
         f"training memory: about {memory / 1e6:,.1f} MB",
-        *(f"notice: {notice}" for notice in blas.notices()),
+        *(labelled(notice) for notice in blas.notices()),
         f"{config}: ok",
     ]
     layers = [

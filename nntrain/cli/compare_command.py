@@ -32,6 +32,6 @@ def command(
     output.json = output.json or form == "json"
     comparison = compare(runs, runs_dir, sort=sort, filters=filters)
     for notice in comparison.notices:
-        output.notice(f"notice: {notice}")
+        output.tell(notice)
     output.result(comparison.render(form), comparison.as_json())
     return comparison.exit_code

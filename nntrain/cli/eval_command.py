@@ -42,7 +42,7 @@ def command(
     opened = resolve(run, runs_dir)
     evaluation = evaluate_csv(opened, csv, checkpoint, unknown_class)  # type: ignore[arg-type]
     for notice in evaluation.notices:
-        output.notice(f"notice: {notice}")
+        output.tell(notice)
     written = opened.write_evaluation(csv, checkpoint, evaluation.document, evaluation.predictions, folder)
     output.result(evaluation_text(evaluation.document), {**evaluation.document, "written": str(written)})
     output.notice(f"written: {Path(written)}")

@@ -37,6 +37,6 @@ def command(ctx: click.Context, /, config: str | None, **options: Any) -> int:
     from nntrain import blas
 
     blas.use_one_thread()
-    from nntrain.cli.fitting import fit
+    from nntrain.cli.fit_modes import fit
 
     return fit(output_of(ctx), config, **options)

@@ -1,4 +1,4 @@
-"""What ``nntrain fit`` does between reading its options and returning its exit code."""
+"""What all ways of fitting share: telling the plan, making the run directory, training, telling how it ended."""
 
 from __future__ import annotations
 
@@ -8,47 +8,10 @@ from nntrain.cli.output import Output
 from nntrain.cli.progress import Progress
 from nntrain.cli.signals import INTERRUPTION
 from nntrain.cli.tables import fit_summary, layer_table
-from nntrain.config import load_config
-from nntrain.errors import ConfigError
-from nntrain.experiment import Experiment, assemble
+from nntrain.experiment import Experiment
 from nntrain.fitting import Outcome, config_text, train
 from nntrain.runs.run import Run
 from nntrain.train.trainer import Trainer
-
-
-def fit(output: Output, config: str | None, **options: Any) -> int:
-    """Train as the options say; return the exit code."""
-    output.quiet = options["quiet"]
-    if options["resume"] is not None:
-        from nntrain.cli.resuming import resume_run
-
-        return resume_run(output, config, **options)
-    if config is None:
-        raise ConfigError("fit needs a CONFIG, or --resume RUN", help="nntrain fit config.yaml")
-    loaded = load_config(config, key_overrides(options))
-    if options["seeds"] or loaded.data.folds:
-        _refuse_mixture(options["seeds"], loaded.data.folds, options["overfit_batch"])
-        from nntrain.cli.repeating import fit_many
-
-        return fit_many(output, loaded, options)
-    experiment = assemble(loaded)
-    if options["overfit_batch"]:
-        experiment = experiment.first_batch_alone()
-    tell_plan(output, experiment)
-    if options["dry_run"]:
-        output.result("dry run: everything is ready, nothing was trained", {"dry_run": True})
-        return 0
-    marks: dict[str, Any] = {"overfit_batch": True} if options["overfit_batch"] else {}
-    run = new_run(experiment, options["runs_dir"], options["run_dir"], **marks)
-    with run:
-        return conclude(output, train_watched(output, experiment, run))
-
-
-def _refuse_mixture(seeds: int | None, folds: int | None, overfit_batch: bool) -> None:
-    if overfit_batch:
-        raise ConfigError("--overfit-batch trains one network: it does not go with --seeds or data.folds")
-    if seeds and folds:
-        raise ConfigError("--seeds does not go with data.folds", help="leave one of the two out")
 
 
 def key_overrides(options: dict[str, Any]) -> list[str]:
@@ -59,13 +22,19 @@ def key_overrides(options: dict[str, Any]) -> list[str]:
     return overrides
 
 
+def tell_dry_run(output: Output) -> int:
+    """Say that training is left out; return the exit code."""
+    output.result("dry run: everything is ready, nothing was trained", {"dry_run": True})
+    return 0
+
+
 def tell_plan(output: Output, experiment: Experiment) -> None:
     """Tell what will be trained on what: defaults taken, data found, the network."""
     prepared = experiment.prepared
     for line in prepared.summary.lines():
         output.notice(line)
     for notice in prepared.notices:
-        output.notice(f"notice: {notice}")
+        output.tell(notice)
     output.notice(layer_table(experiment.network))
     output.notice(f"defaults: {', '.join(defaults_taken(experiment))}")
 

@@ -31,7 +31,7 @@ def command(ctx: click.Context, csv: str, target: str, file: str | None, force: 
     for line in starter.prepared.summary.lines():
         output.notice(line)
     for notice in starter.prepared.notices:
-        output.notice(f"notice: {notice}")
+        output.tell(notice)
     if starter.ignored:
         output.notice(f"notice: left out as free text: {', '.join(starter.ignored)}")
     output.result(f"written: {path}\nnext: nntrain fit {path}", {"config": str(path)})

@@ -56,6 +56,13 @@ class Output:
         if not self.quiet:
             self._write(sys.stderr, _escape_lines(text))
 
+    def tell(self, finding: str) -> None:
+        """Tell a finding of the data or of a run: a warning where it begins with ``warning:``, else a notice."""
+        if finding.startswith(_WARNING):
+            self.warning(finding.removeprefix(_WARNING))
+        else:
+            self.notice(labelled(finding))
+
     def warning(self, text: str) -> None:
         """Tell something that is likely not as it was meant."""
         self._write(sys.stderr, _escape_lines(f"warning: {text}"))
@@ -84,6 +91,18 @@ class Output:
     def _write(self, stream: TextIO, text: str) -> None:
         stream.write(text + "\n")
         stream.flush()
+
+
+_WARNING = "warning: "
+
+
+def labelled(finding: str) -> str:
+    """Return a finding with its label in front.
+
+    >>> labelled("3 cells imputed"), labelled("warning: a constant column")
+    ('notice: 3 cells imputed', 'warning: a constant column')
+    """
+    return finding if finding.startswith(_WARNING) else f"notice: {finding}"
 
 
 def _escape_lines(text: str) -> str:

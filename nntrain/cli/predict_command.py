@@ -27,7 +27,7 @@ def command(ctx: click.Context, run: str, csv: str, runs_dir: str, checkpoint: s
     output = output_of(ctx)
     columns, notices = predict_csv(resolve(run, runs_dir), csv, checkpoint)  # type: ignore[arg-type]
     for notice in notices:
-        output.notice(f"notice: {notice}")
+        output.tell(notice)
     rows = len(columns["row"])
     text = csv_text(columns)
     if file is None:

@@ -7,7 +7,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from nntrain.cli.fitting import new_run, tell_plan, train_watched
+from nntrain.cli.fitting import new_run, tell_dry_run, tell_plan, train_watched
 from nntrain.cli.output import Output
 from nntrain.cli.progress import number
 from nntrain.cli.resuming import check_data, go_on, is_complete, tell_complete
@@ -39,8 +39,7 @@ def resume_many(output: Output, config: Config, parent: Run, options: dict[str, 
     if is_complete(parent, config):
         return tell_complete(output, parent, config)
     if options["dry_run"]:
-        output.result("dry run: nothing was trained", {"dry_run": True})
-        return 0
+        return tell_dry_run(output)
     with parent.locked():
         return _train_all(output, parent, members(config, parent.info["repeats"]["seeds"]))
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from nntrain.cli.fitting import conclude, key_overrides, train_watched
+from nntrain.cli.fitting import conclude, key_overrides, tell_dry_run, train_watched
 from nntrain.cli.output import Output
 from nntrain.config import load_config
 from nntrain.config.schema import Config
 from nntrain.errors import RunError, quote
 from nntrain.experiment import Experiment, assemble
 from nntrain.fitting import Outcome, complete_config
-from nntrain.runs.catalog import resolve
 from nntrain.runs.run import Run
 
 MAY_DIFFER = frozenset({"name", "threads"})
@@ -21,23 +20,24 @@ FOLLOW_THE_DATA = ("loss", "metrics")
 """Keys that a config may leave out, and that are known once the data are read."""
 
 
-def resume_run(output: Output, config: str | None, **options: Any) -> int:
-    """Go on with a run where its last good checkpoint is; return the exit code."""
-    run = resolve(options["resume"], options["runs_dir"])
-    own = load_config(str(run.path / "config.yaml"))
-    wanted = _wanted(own, config, options)
-    if "repeats" in run.info:
-        from nntrain.cli.repeating import resume_many
+def resume_one(output: Output, run: Run, own: Config, wanted: Config, options: dict[str, Any], compares: bool) -> int:
+    """Go on with a run where its last good checkpoint is; return the exit code.
 
-        return resume_many(output, wanted, run, options)
+    Args:
+        output: of the command.
+        run: to go on with.
+        own: the run's config.
+        wanted: the config to go on with.
+        options: of the command.
+        compares: whether the configs must agree once the data are read.
+    """
     if is_complete(run, wanted):
         return tell_complete(output, run, wanted)
     experiment = assemble_again(wanted, run)
-    if config is not None and not options["force_config"]:
+    if compares and not options["force_config"]:
         refuse_changes(own, own.resolved(), complete_config(wanted, experiment))
     if options["dry_run"]:
-        output.result("dry run: everything is ready, nothing was trained", {"dry_run": True})
-        return 0
+        return tell_dry_run(output)
     with run.locked():
         if is_complete(run, wanted):  # another process may have got there first
             return tell_complete(output, run, wanted)
@@ -47,7 +47,7 @@ def resume_run(output: Output, config: str | None, **options: Any) -> int:
 def go_on(output: Output, experiment: Experiment, run: Run) -> Outcome:
     """Train on in a run whose lock is held."""
     for notice in run.notices():
-        output.notice(f"notice: {notice}")
+        output.tell(notice)
     return train_watched(output, experiment, run)
 
 
@@ -70,7 +70,7 @@ def assemble_again(config: Config, run: Run) -> Experiment:
     return experiment.first_batch_alone() if run.info.get("overfit_batch") else experiment
 
 
-def _wanted(own: Config, config: str | None, options: dict[str, Any]) -> Config:
+def wanted_config(own: Config, config: str | None, options: dict[str, Any]) -> Config:
     """Return the config to go on with: the run's own, with more epochs where they are asked for."""
     overrides = key_overrides(options)
     if config is None and not overrides:

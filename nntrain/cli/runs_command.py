@@ -19,7 +19,7 @@ def command(ctx: click.Context, runs_dir: str) -> None:
     output = output_of(ctx)
     rows, notices = list_runs(runs_dir)
     for notice in notices:
-        output.notice(f"notice: {notice}")
+        output.tell(notice)
     shown = [[str("-" if row[column] is None else row[column]) for column in _COLUMNS] for row in rows]
     text = table(_COLUMNS, shown, numeric=[2, 3]) if rows else f"no runs in {runs_dir}"
     output.result(text, {"runs": rows})

@@ -1,0 +1,58 @@
+"""The ways of ``nntrain fit``: one training, several, or one that goes on."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from nntrain.cli.fitting import conclude, key_overrides, new_run, tell_dry_run, tell_plan, train_watched
+from nntrain.cli.output import Output
+from nntrain.cli.repeating import fit_many, resume_many
+from nntrain.cli.resuming import resume_one, wanted_config
+from nntrain.config import load_config
+from nntrain.config.schema import Config
+from nntrain.errors import ConfigError
+from nntrain.experiment import assemble
+from nntrain.runs.catalog import resolve
+
+
+def fit(output: Output, config: str | None, **options: Any) -> int:
+    """Train as the options say; return the exit code."""
+    output.quiet = options["quiet"]
+    if options["resume"] is not None:
+        return _resume(output, config, options)
+    if config is None:
+        raise ConfigError("fit needs a CONFIG, or --resume RUN", help="nntrain fit config.yaml")
+    loaded = load_config(config, key_overrides(options))
+    if options["seeds"] or loaded.data.folds:
+        _refuse_mixture(options["seeds"], loaded.data.folds, options["overfit_batch"])
+        return fit_many(output, loaded, options)
+    return _fit_one(output, loaded, options)
+
+
+def _fit_one(output: Output, config: Config, options: dict[str, Any]) -> int:
+    experiment = assemble(config)
+    if options["overfit_batch"]:
+        experiment = experiment.first_batch_alone()
+    tell_plan(output, experiment)
+    if options["dry_run"]:
+        return tell_dry_run(output)
+    marks: dict[str, Any] = {"overfit_batch": True} if options["overfit_batch"] else {}
+    run = new_run(experiment, options["runs_dir"], options["run_dir"], **marks)
+    with run:
+        return conclude(output, train_watched(output, experiment, run))
+
+
+def _resume(output: Output, config: str | None, options: dict[str, Any]) -> int:
+    run = resolve(options["resume"], options["runs_dir"])
+    own = load_config(str(run.path / "config.yaml"))
+    wanted = wanted_config(own, config, options)
+    if "repeats" in run.info:
+        return resume_many(output, wanted, run, options)
+    return resume_one(output, run, own, wanted, options, compares=config is not None)
+
+
+def _refuse_mixture(seeds: int | None, folds: int | None, overfit_batch: bool) -> None:
+    if overfit_batch:
+        raise ConfigError("--overfit-batch trains one network: it does not go with --seeds or data.folds")
+    if seeds and folds:
+        raise ConfigError("--seeds does not go with data.folds", help="leave one of the two out")
