@@ -161,6 +161,13 @@ class Layer(ScratchOwner):
             found = self.__dict__["_noise"] = StepStream(self.seed, f"noise:{self.name}")
         return found.at(ctx.step, ctx.shard, ctx.batch)
 
+    def health(self) -> dict[str, float]:
+        """Return shares of the latest training forward's outputs that pass no gradient on, by name; most layers none.
+
+        ``dead_share``: units that were 0 in every row. ``saturated_share``: outputs within 1 % of a bound.
+        """
+        return {}
+
     def flops(self, in_shape: Shape, out_shape: Shape) -> int:
         """Return the floating-point operations of the forward pass for one row; two per multiply-add."""
         return math.prod(out_shape)

@@ -29,6 +29,14 @@ _TRUTHS: Mapping[str, float] = {**BOOLEANS, "1": 1.0, "0": 0.0, "1.0": 1.0, "0.0
 _DATE = re.compile(r"\d{4}[-/]\d{1,2}([-/]\d{1,2}([ T]\d{1,2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:?\d{2})?)?)?")
 
 
+class FreeTextError(DataError):
+    """Nearly every row of a column holds another text; ``column`` names it."""
+
+    def __init__(self, column: str, message: str, **place: Any) -> None:
+        self.column = column
+        super().__init__(message, **place)
+
+
 def kind_of(column: Column, declared: str | None) -> tuple[ColumnKind, list[str]]:
     """Return what a feature column is, and what is odd about it.
 
@@ -71,7 +79,8 @@ def _present(column: Column) -> list[str]:
 
 def _refuse_free_text(column: Column, rows: int, present: int) -> None:
     if rows >= FEWEST_FOR_IDS and present > rows / 2:
-        raise DataError(
+        raise FreeTextError(
+            column.name,
             f"column {quote(column.name)}: {present} different texts in {rows} rows are no categories",
             path=column.places([0])[0][0],
             help=f"leave it out with data.ignore, or set data.columns.{column.name}.type to categorical or text",

@@ -30,6 +30,9 @@ class Relu(Activation):
         mask = np.greater(self.y, 0, out=self.scratch("mask", self.y.shape, np.bool_))
         return np.multiply(dy, mask, out=self.scratch("dx", dy.shape))
 
+    def health(self) -> dict[str, float]:
+        return {"dead_share": float(np.mean(~self.y.any(axis=0)))}
+
 
 @LAYERS.register("relu6")
 class Relu6(Activation):

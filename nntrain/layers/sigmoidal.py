@@ -42,6 +42,9 @@ class Sigmoid(Activation):
         np.multiply(dx, self.y, out=dx)
         return np.multiply(dx, dy, out=dx)
 
+    def health(self) -> dict[str, float]:
+        return {"saturated_share": float(np.mean(np.abs(self.y - 0.5) > 0.49))}
+
 
 @LAYERS.register("tanh")
 class Tanh(Activation):
@@ -59,6 +62,9 @@ class Tanh(Activation):
         dx = np.square(self.y, out=self.scratch("dx", dy.shape))
         np.subtract(1, dx, out=dx)
         return np.multiply(dx, dy, out=dx)
+
+    def health(self) -> dict[str, float]:
+        return {"saturated_share": float(np.mean(np.abs(self.y) > 0.98))}
 
 
 @LAYERS.register("softsign")

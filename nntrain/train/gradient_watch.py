@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from nntrain.core.array import Array
-from nntrain.core.parameter import Parameter, ParameterStore
+from nntrain.core.network import Network
+from nntrain.core.parameter import Parameter
 
 
 class GradientWatch:
@@ -15,14 +16,16 @@ class GradientWatch:
 
     For each layer with parameters: ``gradient_rms`` = sqrt(mean g^2) and ``update_ratio`` = norm of the change of the
     weights / norm of the weights before it. A ratio far above 1e-2 says that the learning rate is high, far below 1e-4
-    that the layer hardly learns.
+    that the layer hardly learns. For each activation that has one, ``dead_share`` or ``saturated_share`` of
+    :meth:`~nntrain.core.layer.Layer.health`, over the first shard of the update's last batch.
 
     Args:
-        store: the parameters.
+        network: whose training is watched.
     """
 
-    def __init__(self, store: ParameterStore) -> None:
-        self.store = store
+    def __init__(self, network: Network) -> None:
+        self.network = network
+        self.store = store = network.store
         self._layers: dict[str, list[tuple[Parameter, slice]]] = {}
         for parameter, where in zip(store.trainable, store.slices().values(), strict=True):
             layer = parameter.name.rpartition(".")[0] or parameter.name
@@ -37,7 +40,7 @@ class GradientWatch:
             self._rms[name] = _norm([self.store.grad[where] for _, where in parts]) / _root_size(parts)
 
     def after(self) -> list[dict[str, Any]]:
-        """Return one row a layer, after the update."""
+        """Return the rows after the update, one a layer that has something to tell."""
         assert self._before is not None, "before() comes first"
         rows = []
         for name, parts in self._layers.items():
@@ -46,7 +49,13 @@ class GradientWatch:
             ratio = change / weights if weights > 0 else None
             rows.append({"layer": name, "gradient_rms": self._rms[name], "update_ratio": ratio})
         self._before = None
+        for layer in self.network.root.walk():
+            health = layer.health()
+            if health:
+                rows.append({"layer": layer.name, **health})
         return rows
+            {"layer": layer.name, **health} for layer in self.network.root.walk() if (health := layer.health())
+        ]
 
 
 def _norm(parts: list[Array]) -> float:

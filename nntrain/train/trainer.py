@@ -99,7 +99,7 @@ class Trainer:
         if evaluator.metrics:
             self.outputs = np.zeros((len(loader.dataset), *step.network.out_shape), step.network.dtype)
         self.best: dict[str, Array] = {}
-        self.watch = GradientWatch(step.network.store)
+        self.watch = GradientWatch(step.network)
         self._gradients: list[dict[str, Any]] = []
 
     def fit(self) -> TrainState:

@@ -24,8 +24,8 @@ def test_rows_in_their_order(make_trainer: Any) -> None:
     assert list(memory.rows[0]) == [*columns, "gradient_norm"]
     assert [(row["epoch"], row["step"]) for row in memory.rows] == [(1, 5), (2, 10), (3, 15)]
     assert memory.updates == 15
-    assert {row["layer"] for row in memory.layers} == {"dense_1", "dense_2"}
-    assert [row["epoch"] for row in memory.layers] == [1, 1, 2, 2, 3, 3]
+    assert {row["layer"] for row in memory.layers} == {"dense_1", "dense_2", "relu_1"}
+    assert [row["epoch"] for row in memory.layers] == [1, 1, 1, 2, 2, 2, 3, 3, 3]
     assert len(memory.saved) == 1
 
 
