@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from nntrain.data.column_types import FreeTextError
+from nntrain.data.features import NoFeaturesError
 from nntrain.data.options import DataOptions
 from nntrain.data.preparation import Prepared, prepare
-from nntrain.errors import DataError
+from nntrain.errors import DataError, enumerate_names, escape, quote
 
 FEW_ROWS, MANY_ROWS = 1_000, 20_000
 MANY_INPUTS = 200
@@ -42,19 +44,17 @@ def write_starter(csv: str, target: str, directory: Path) -> Starter:
         try:
             prepared = prepare(DataOptions(train=csv, target=target, ignore=list(ignored)), Path, seed=0)
             break
-        except DataError as error:
-            name = _free_text_column(error)
-            if name is None or name in ignored:
+        except FreeTextError as error:
+            ignored.append(error.column)
+        except NoFeaturesError as error:
+            if not ignored:
                 raise
-            ignored.append(name)
+            raise DataError(
+                f"no column is left to learn from: {enumerate_names([quote(name) for name in ignored])} is free text",
+                path=error.problems[0].path,
+                help="make columns of the text first, such as counts of words; one number, category or date a column",
+            ) from None
     return Starter(_text(_relative(csv, directory), target, prepared, ignored), prepared, ignored)
-
-
-def _free_text_column(error: DataError) -> str | None:
-    """Return the column that an error says is free text, or None where the error is another one."""
-    help_text = error.problems[0].help or ""
-    start = "leave it out with data.ignore: ["
-    return help_text[len(start) : help_text.index("]")] if help_text.startswith(start) else None
 
 
 def _relative(csv: str, directory: Path) -> str:
@@ -66,8 +66,8 @@ def _relative(csv: str, directory: Path) -> str:
 def _text(csv: str, target: str, prepared: Prepared, ignored: list[str]) -> str:
     task, rows = prepared.task, sum(prepared.row_counts().values())
     hidden, batch, epochs = _sizes(rows, prepared.preprocessing.shape[0])
-    header = [f"# {line}" for line in prepared.summary.lines()]
-    header += [f"# {notice}" for notice in prepared.notices]
+    # Escaped: a line break in a column's name must not end the comment.
+    header = [f"# {escape(line)}" for line in (*prepared.summary.lines(), *prepared.notices)]
     loss, other = _losses(task.kind, task.is_binary)
     data = [
         f"  train: {_scalar(csv)}",

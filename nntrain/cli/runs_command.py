@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from nntrain.cli.options import examples, json_option, output_of, runs_dir_option
+from nntrain.errors import escape
 
 
 @click.command("runs", epilog=examples("nntrain runs", "nntrain runs --runs-dir experiments --json"))
@@ -13,15 +14,16 @@ from nntrain.cli.options import examples, json_option, output_of, runs_dir_optio
 @click.pass_context
 def command(ctx: click.Context, runs_dir: str) -> None:
     """List the runs of a folder, the oldest first."""
-    from nntrain.cli.tables import table
+    from nntrain.cli.tables import table, when
     from nntrain.runs.catalog import list_runs
 
     output = output_of(ctx)
     rows, notices = list_runs(runs_dir)
     for notice in notices:
         output.tell(notice)
-    shown = [[str("-" if row[column] is None else row[column]) for column in _COLUMNS] for row in rows]
-    text = table(_COLUMNS, shown, numeric=[2, 3]) if rows else f"no runs in {runs_dir}"
+    readable = [{**row, "created": row["created"] and when(row["created"])} for row in rows]
+    shown = [[str("-" if row[column] is None else row[column]) for column in _COLUMNS] for row in readable]
+    text = table(_COLUMNS, shown, numeric=[2, 3]) if rows else f"no runs in {escape(runs_dir)}"
     output.result(text, {"runs": rows})
 
 

@@ -28,13 +28,19 @@ def command(ctx: click.Context, run: str, runs_dir: str) -> None:
 
 
 def _facts(info: dict[str, Any]) -> list[str]:
-    from nntrain.cli.tables import metric_lines, table
+    from nntrain.cli.tables import epoch_table, table, judged_lines, when
 
     keys = ["id", "status", "stop_reason", "created", "epoch", "best_epoch", "seed", "task", "parameters"]
-    lines = [table(["run", ""], [[key, str(info[key])] for key in keys if info.get(key) is not None])]
-    for title, values in (("best epoch", info.get("metrics", {}).get("best")), ("test", info.get("test"))):
-        if values:
-            lines += ["", f"{title}:", metric_lines(values)]
+    shown = {key: info[key] for key in keys if info.get(key) is not None}
+    shown["created"] = when(info["created"])
+    if isinstance(info.get("parameters"), int):
+        shown["parameters"] = f"{info['parameters']:,}"
+    lines = [table(["run", ""], [[key, str(value)] for key, value in shown.items()])]
+    best, test = (info.get("metrics") or {}).get("best"), info.get("test")
+    if best:
+        lines += ["", f"best epoch {info.get('best_epoch')}:", epoch_table(best)]
+    if test:
+        lines += ["", *judged_lines(test, info.get("best_epoch"))]
     return lines
 
 

@@ -3,30 +3,46 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from nntrain.cli.progress import number
+from nntrain.errors import escape, shorten
 
 if TYPE_CHECKING:
     from nntrain.core.network import Network
     from nntrain.fitting import Outcome
 
 
+MOST_SHOWN_CLASSES = 20
+LONGEST_LABEL = 24
+
+
 def table(header: Sequence[str], rows: Sequence[Sequence[str]], numeric: Sequence[int] = ()) -> str:
     """Return an aligned table; the columns numbered in ``numeric`` are flushed right.
+
+    Cells are escaped here, so that a label with a line break in it does not break the table.
 
     >>> print(table(["name", "rows"], [["train", "120"], ["val", "9"]], numeric=[1]))
     name   rows
     train   120
     val       9
     """
-    lines = [list(header), *map(list, rows)]
+    lines = [[escape(text) for text in line] for line in (header, *rows)]
     widths = [max(len(line[i]) for line in lines) for i in range(len(header))]
 
     def cell(text: str, i: int) -> str:
         return text.rjust(widths[i]) if i in numeric else text.ljust(widths[i])
 
     return "\n".join("  ".join(cell(text, i) for i, text in enumerate(line)).rstrip() for line in lines)
+
+
+def when(created: str) -> str:
+    """Return a time of run.json as people read it, in the local time that names of runs use too."""
+    try:
+        return f"{datetime.fromisoformat(created).astimezone():%Y-%m-%d %H:%M:%S}"
+    except ValueError:
+        return created
 
 
 def layer_table(network: Network) -> str:
@@ -46,45 +62,79 @@ def metric_lines(values: Mapping[str, Any]) -> str:
     return table(["metric", "value"], shown, numeric=[1])
 
 
+def epoch_table(row: Mapping[str, Any]) -> str:
+    """Return the losses and metrics of an epoch, training beside validation.
+
+    >>> print(epoch_table({"epoch": 2, "train_loss": 0.5, "val_loss": 0.25, "gradient_norm": 1.0}))
+    metric   train     val
+    loss    0.5000  0.2500
+    """
+    parts = [part for part in ("train", "val") if any(name.startswith(f"{part}_") for name in row)]
+    names = dict.fromkeys(name.removeprefix(f"{part}_") for part in parts for name in row if name.startswith(f"{part}_"))
+    rows = [[name, *(number(row.get(f"{part}_{name}")) for part in parts)] for name in names]
+    return table(["metric", *parts], rows, numeric=range(1, len(parts) + 1))
+
+
+def judged_lines(test: Mapping[str, Any], epoch: int | None) -> list[str]:
+    """Return how the test part was judged."""
+    values = {name: value for name, value in test.items() if name != "rows"}
+    return [f"test ({test['rows']:,} rows, weights of epoch {epoch}):", metric_lines(values)]
+
+
 def fit_summary(outcome: Outcome) -> str:
     """Return how a training ended, for people."""
     state = outcome.state
     lines = [f"{state.status}: {state.stop_reason}"]
-    best = {name: v for name, v in outcome.best.items() if name not in ("epoch", "step", "learning_rate")}
-    if best:
-        lines.append(f"best epoch {state.best.epoch}:")
-        lines.append(metric_lines(best))
+    if outcome.best:
+        lines += [f"best epoch {state.best.epoch}:", epoch_table(outcome.best)]
     if outcome.test is not None:
-        lines.append(f"test ({outcome.test['rows']} rows, best weights):")
-        lines.append(metric_lines({name: v for name, v in outcome.test.items() if name != "rows"}))
-    lines.append(f"run: {outcome.run.path}")
+        lines += judged_lines(outcome.test, state.best.epoch)
+    lines.append(f"run: {escape(str(outcome.run.path))}")
     return "\n".join(lines)
 
 
 def evaluation_text(document: Mapping[str, Any]) -> str:
     """Return an evaluation for people: metrics, and for classes the table and the confusion matrix."""
-    unknown = f", {document['unknown_rows']} of unknown classes" if document["unknown_rows"] else ""
     lines = [
-        f"{document['run']}, {document['checkpoint']} weights (epoch {document['epoch']}),"
-        f" on {document['csv']}: {document['rows']} rows{unknown}",
+        f"{escape(document['run'])}, {document['checkpoint']} weights (epoch {document['epoch']}),"
+        f" on {escape(document['csv'])}: {document['rows']:,} rows{_unknown(document)}",
         metric_lines({"loss": document["loss"], **document["metrics"]}),
     ]
+    if document["target_is_scaled"]:
+        lines.append("(the loss is that of the scaled target, the metrics are in the target's own unit)")
     lines += [f"  {name}: undefined, {reason}" for name, reason in document["reasons"].items()]
     if "confusion" in document:
         lines += ["", *class_tables(document)]
     return "\n".join(lines)
 
 
+def _unknown(document: Mapping[str, Any]) -> str:
+    count = document["unknown_rows"]
+    done = "counted as errors" if document["unknown_class"] == "wrong" else "left out"
+    return f", {count:,} of them of classes that training never saw ({done})" if count else ""
+
+
 def class_tables(report: Mapping[str, Any]) -> list[str]:
-    """Return the per-class table and the confusion matrix of a classification report."""
+    """Return the per-class table and, of classes that fit on a screen, the confusion matrix."""
     judged = ["precision", "recall", "f1"]
-    rows = [[c["label"], *(number(c[column]) for column in judged), f"{c['support']:g}"] for c in report["classes"]]
-    labels, matrix = report["confusion"]["labels"], report["confusion"]["matrix"]
-    counts = [[label, *(f"{value:g}" for value in line)] for label, line in zip(labels, matrix, strict=True)]
-    if "unknown" in report["confusion"]:
-        counts.append(["(unknown)", *(f"{value:g}" for value in report["confusion"]["unknown"])])
-    return [
-        table(["class", *judged, "support"], rows, numeric=[1, 2, 3, 4]),
-        "",
-        table(["true \\ predicted", *labels], counts, numeric=range(1, len(labels) + 1)),
+    rows = [
+        [_label(c["label"]), *(number(c[column]) for column in judged), _count(c["support"])] for c in report["classes"]
     ]
+    lines = [table(["class", *judged, "support"], rows, numeric=[1, 2, 3, 4]), ""]
+    labels, matrix = report["confusion"]["labels"], report["confusion"]["matrix"]
+    if len(labels) > MOST_SHOWN_CLASSES:
+        return [*lines, f"confusion matrix: {len(labels)} x {len(labels)}, in metrics.json"]
+    counts = [[_label(label), *map(_count, line)] for label, line in zip(labels, matrix, strict=True)]
+    if "unknown" in report["confusion"]:
+        counts.append(["(unknown)", *map(_count, report["confusion"]["unknown"])])
+    header = ["true \\ predicted", *map(_label, labels)]
+    return [*lines, table(header, counts, numeric=range(1, len(labels) + 1))]
+
+
+def _label(label: str) -> str:
+    return shorten(label, LONGEST_LABEL)
+
+
+def _count(value: float) -> str:
+    """Return a count, of weighted rows a sum of weights."""
+    return f"{value:,.0f}" if value == int(value) else f"{value:,.2f}"

@@ -15,6 +15,10 @@ from nntrain.data.target import names_of
 from nntrain.errors import DataError, enumerate_names, quote
 
 
+class NoFeaturesError(DataError):
+    """No column is left to learn from."""
+
+
 def feature_columns(table: Table, options: DataOptions) -> list[str]:
     """Return the names of the columns to learn from.
 
@@ -31,7 +35,7 @@ def feature_columns(table: Table, options: DataOptions) -> list[str]:
     other = {*targets, *options.ignore, options.weight, options.group, options.order}
     names = [name for name in table.names if name not in other]
     if not names:
-        raise DataError(
+        raise NoFeaturesError(
             f"no feature columns left; the file has {enumerate_names(table.names)}",
             path=table.path,
             help="check data.target, data.features and data.ignore",

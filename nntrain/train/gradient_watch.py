@@ -54,8 +54,6 @@ class GradientWatch:
             if health:
                 rows.append({"layer": layer.name, **health})
         return rows
-            {"layer": layer.name, **health} for layer in self.network.root.walk() if (health := layer.health())
-        ]
 
 
 def _norm(parts: list[Array]) -> float:
