@@ -66,7 +66,7 @@ def evaluate_csv(run: Run, csv: str, checkpoint: CheckpointName, unknown_class: 
         "csv": csv,
         "sha256": table.sha256[csv],
         "task": model.task.kind,
-        "target_is_scaled": model.task.kind == "regression" and model.preprocessing.scales_target,
+        "target_is_scaled": any(s.scale != 1.0 for s in model.preprocessing.target.scalers),
         "rows": len(prepared.dataset),
         "unknown_rows": int((~known).sum()),
         "unknown_class": unknown_class,
@@ -92,6 +92,7 @@ def predict_csv(run: Run, csv: str, checkpoint: CheckpointName) -> tuple[dict[st
     linked = model.loss.link(outputs)
     if model.task.kind == "regression":
         linked = model.preprocessing.decode(linked)
+    notices += model.preprocessing.extra_columns(table)
     return prediction_columns(model, linked, features.rows), [*table.notices, *notices]
 
 

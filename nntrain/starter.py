@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
+import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from nntrain.data.column_types import FreeTextError
 from nntrain.data.features import NoFeaturesError
@@ -15,6 +14,8 @@ from nntrain.errors import DataError, enumerate_names, escape, quote
 
 FEW_ROWS, MANY_ROWS = 1_000, 20_000
 MANY_INPUTS = 200
+COMMENT_COLUMN = 34
+"""Comments of short lines stand below one another."""
 
 
 @dataclass(frozen=True)
@@ -69,33 +70,31 @@ def _text(csv: str, target: str, prepared: Prepared, ignored: list[str]) -> str:
     # Escaped: a line break in a column's name must not end the comment.
     header = [f"# {escape(line)}" for line in (*prepared.summary.lines(), *prepared.notices)]
     loss, other = _losses(task.kind, task.is_binary)
-    data = [
-        f"  train: {_scalar(csv)}",
-        f"  target: {_scalar(target)}",
-        *([f"  ignore: [{', '.join(map(_scalar, ignored))}]  # free text"] if ignored else []),
-        f"  validation: {'0.2' if prepared.validation is not None else 'none'}  # share of the rows, a file, or none",
-        "  # test: test.csv            # judged once, at the end, with the best weights",
-        "  scale: standard             # standard, minmax, robust, quantile, none",
-        "  missing: auto               # numbers: median and an indicator; categories: one of their own",
-        "  categorical: onehot         # onehot, embedding, ordinal",
-    ]
+    held_out = prepared.validation is not None
     lines = [
-        *header,
-        "seed: 0",
-        "data:",
-        *data,
-        f"architecture: {{name: mlp, hidden: {list(hidden)}, activation: relu, dropout: 0.0}}",
-        f"loss: {loss}  # or {other}; nntrain list loss",
-        "optimizer: {name: adamw, learning_rate: 0.003, weight_decay: 0.01}  # nntrain list optimizer",
-        f"metrics: [{', '.join(_metrics(task.kind, task.is_binary))}]  # nntrain list metric",
-        f"batch_size: {batch}  # rows of an update; full is batch gradient descent",
-        f"epochs: {epochs}",
+        ("seed: 0", ""),
+        ("data:", ""),
+        (f"  train: {_scalar(csv)}", ""),
+        (f"  target: {_scalar(target)}", ""),
+        *([(f"  ignore: [{', '.join(map(_scalar, ignored))}]", "free text")] if ignored else []),
+        (f"  validation: {'0.2' if held_out else 'none'}", "share of the rows, a file, or none"),
+        ("  # test: test.csv", "judged once, at the end, with the best weights"),
+        ("  scale: standard", "standard, minmax, robust, quantile, none"),
+        ("  missing: auto", "numbers: median and an indicator; categories: one of their own"),
+        ("  categorical: onehot", "onehot, embedding, ordinal"),
+        (f"architecture: {{name: mlp, hidden: {list(hidden)}, activation: relu, dropout: 0.0}}", ""),
+        (f"loss: {loss}", f"or {other}; nntrain list loss"),
+        ("optimizer: {name: adamw, learning_rate: 0.003, weight_decay: 0.01}", "nntrain list optimizer"),
+        (f"metrics: [{', '.join(_metrics(task.kind, task.is_binary))}]", "nntrain list metric"),
+        (f"batch_size: {batch}", "rows of an update; full is batch gradient descent"),
+        (f"epochs: {epochs}", "at most" if held_out else ""),
     ]
-    if prepared.validation is not None:
-        lines.append("early_stopping: {monitor: val_loss, patience: 20}")
+    if held_out:
+        lines.append(("early_stopping: {monitor: val_loss, patience: 20}", "epochs without a better val_loss"))
     if task.kind == "classification" and _is_unequal(prepared):
-        lines.append("# class_weight: balanced      # the classes differ much in size")
-    return "\n".join(lines) + "\n"
+        lines.append(("# class_weight: balanced", "the classes differ much in size"))
+    body = [f"{key:<{COMMENT_COLUMN}}  # {comment}" if comment else key for key, comment in lines]
+    return "\n".join([*header, *body]) + "\n"
 
 
 def _sizes(rows: int, inputs: int) -> tuple[tuple[int, ...], int, int]:
@@ -125,11 +124,23 @@ def _is_unequal(prepared: Prepared) -> bool:
     return min(counts) * 3 < max(counts)
 
 
-def _scalar(text: str) -> Any:
-    """Return text as a YAML scalar: bare where that is safe, else in double quotes."""
-    bare = text.replace("_", "a").replace("/", "a").replace(".", "a").replace("-", "a")
-    is_word = bare.isascii() and bare.isalnum() and text[0].isalpha() and text.lower() not in _YAML_WORDS
-    return text if is_word or (text.startswith("../") and bare.isalnum()) else json.dumps(text, ensure_ascii=False)
+def _scalar(text: str) -> str:
+    """Return text as a YAML scalar: bare where that is safe, else in double quotes.
+
+    >>> _scalar("../data/iris.csv"), _scalar("yes"), _scalar('a "b"'), _scalar("1e3")
+    ('../data/iris.csv', '"yes"', '"a \\\\"b\\\\""', '"1e3"')
+    """
+    if _BARE.fullmatch(text) and text.lower() not in _YAML_WORDS:
+        return text
+    return '"' + "".join(map(_in_quotes, text)) + '"'
 
 
-_YAML_WORDS = {"null", "true", "false", "yes", "no", "on", "off", "none", "nan"}
+def _in_quotes(character: str) -> str:
+    if character in '"\\':
+        return f"\\{character}"
+    code = ord(character)
+    return character if character.isprintable() else f"\\U{code:08X}"
+
+
+_BARE = re.compile(r"(\.\./)*[A-Za-z][A-Za-z0-9_./-]*")
+_YAML_WORDS = {"null", "true", "false", "yes", "no", "on", "off", "none", "nan", "y", "n"}

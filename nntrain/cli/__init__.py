@@ -6,9 +6,14 @@ from __future__ import annotations
 def main() -> None:
     """Run the ``nntrain`` command and exit with its code."""
     # The handlers stand before anything that takes time is imported, so that Ctrl-C never shows a traceback.
-    from nntrain.cli.signals import INTERRUPTION
+    from nntrain.cli.signals import INTERRUPTION, Interrupted
 
-    INTERRUPTION.install()
-    from nntrain.cli.entry import run
+    try:
+        INTERRUPTION.install()
+        from nntrain.cli.entry import run
 
-    raise SystemExit(run())
+        code = run()
+        INTERRUPTION.ignore()
+    except Interrupted as interrupted:  # before the command could take it up, or after it was done
+        code = interrupted.exit_code
+    raise SystemExit(code)

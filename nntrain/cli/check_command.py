@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from nntrain.cli.options import examples, json_option, output_of, set_option
+from nntrain.errors import escape
 
 
 @click.command("check", epilog=examples("nntrain check configs/iris_mlp.yaml", "nntrain check iris.yaml --json"))
@@ -33,7 +34,7 @@ def command(ctx: click.Context, config: str, overrides: tuple[str, ...]) -> None
         layer_table(network),
         f"training memory: about {memory / 1e6:,.1f} MB",
         *(labelled(notice) for notice in blas.notices()),
-        f"{config}: ok",
+        f"{escape(config)}: ok",
     ]
     layers = [
         {"name": row.name, "kind": row.kind, "output": list(row.out_shape), "parameters": row.parameters}

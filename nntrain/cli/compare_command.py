@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from nntrain.cli.options import examples, json_option, output_of, runs_dir_option
+from nntrain.errors import Problem
 
 
 @click.command(
@@ -33,5 +34,9 @@ def command(
     comparison = compare(runs, runs_dir, sort=sort, filters=filters)
     for notice in comparison.notices:
         output.tell(notice)
-    output.result(comparison.render(form), comparison.as_json())
+    document = comparison.as_json()
+    if comparison.exit_code:
+        unread = [Problem(f"unreadable: {run.problem}", path=str(run.name)) for run in comparison.runs if run.problem]
+        document |= {"status": "partial", "errors": [problem.as_json() for problem in unread]}
+    output.result(comparison.render(form), document)
     return comparison.exit_code

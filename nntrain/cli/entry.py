@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 import traceback
-from typing import Any
+from collections.abc import Sequence
 
 import click
 
 from nntrain import __version__
 from nntrain.cli.output import Output
 from nntrain.cli.signals import Interrupted
+from nntrain.cli.usage import usage_error
 from nntrain.errors import ConfigError, NntrainError, Problem, ResourceError, did_you_mean, enumerate_names, quote
 
 _COMMANDS = {
@@ -57,36 +59,54 @@ class _Commands(click.Group):
             formatter.write_dl(list(_COMMANDS.items()))
 
 
+def _tell_version(ctx: click.Context, option: click.Parameter, asked: bool) -> None:
+    if asked:
+        ctx.obj["output"].result(f"nntrain {__version__}", {"version": __version__})
+        ctx.exit()
+
+
 @click.group(
     cls=_Commands,
+    no_args_is_help=False,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
     epilog="Start: nntrain new data.csv --target COLUMN, then nntrain fit on the file it writes.",
 )
-@click.version_option(__version__, "--version", prog_name="nntrain", message="%(prog)s %(version)s")
-@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
-@click.pass_context
-def group(ctx: click.Context, debug: bool) -> None:
+@click.option(
+    "--version", is_flag=True, is_eager=True, expose_value=False, callback=_tell_version, help="Show the version."
+)
+@click.option("--debug", is_flag=True, expose_value=False, help="Show the traceback of an error.")
+def group() -> None:
     """Train neural networks on CSV files from one YAML file."""
-    ctx.ensure_object(dict)
 
 
 def run(arguments: list[str] | None = None) -> int:
     """Run a command line; return its exit code. Everything that goes wrong is printed here, and nowhere else."""
-    arguments = sys.argv[1:] if arguments is None else arguments
-    output = Output(json="--json" in arguments)
+    # These two are understood anywhere, so that a command line that cannot be understood answers as it was asked to.
+    flags, arguments = _take(sys.argv[1:] if arguments is None else arguments, ("--json", "--debug"))
+    output = Output(json="--json" in flags)
     output.prepare_streams()
     try:
+        if not (arguments or output.json or "_NNTRAIN_COMPLETE" in os.environ):
+            output.notice(group.get_help(click.Context(group, info_name="nntrain")))
+            return 2
         result = group.main(args=arguments, prog_name="nntrain", standalone_mode=False, obj={"output": output})
         code = result if isinstance(result, int) else 0
         output.finish(code)
         return code
     except BaseException as error:
-        if "--debug" in arguments and not isinstance(error, (SystemExit, click.exceptions.Exit)):
+        if "--debug" in flags and not isinstance(error, (SystemExit, click.exceptions.Exit)):
             traceback.print_exc()
-        return _report(error, output)
+        return _report(error, output, arguments)
 
 
-def _report(error: BaseException, output: Output) -> int:
+def _take(arguments: Sequence[str], flags: Sequence[str]) -> tuple[set[str], list[str]]:
+    """Return the flags that are among the arguments before ``--``, and the arguments without them."""
+    end = arguments.index("--") if "--" in arguments else len(arguments)
+    rest = [argument for argument in arguments[:end] if argument not in flags]
+    return {*flags} & {*arguments[:end]}, [*rest, *arguments[end:]]
+
+
+def _report(error: BaseException, output: Output, arguments: Sequence[str]) -> int:
     """Print an error and return the exit code."""
     if isinstance(error, (SystemExit, click.exceptions.Exit)):
         code = error.code if isinstance(error, SystemExit) else error.exit_code
@@ -98,18 +118,18 @@ def _report(error: BaseException, output: Output) -> int:
         code = error.exit_code if isinstance(error, Interrupted) else 130
         output.failure(code, [Problem("interrupted")], status="interrupted")
         return code
-    known = _as_nntrain_error(error)
+    known = _as_nntrain_error(error, arguments)
     output.failure(known.exit_code, known.problems)
     return known.exit_code
 
 
-def _as_nntrain_error(error: BaseException) -> NntrainError:
+def _as_nntrain_error(error: BaseException, arguments: Sequence[str]) -> NntrainError:
     if isinstance(error, NntrainError):
         return error
     if isinstance(error, click.Abort):
         return ConfigError("aborted")
     if isinstance(error, click.ClickException):
-        return ConfigError(error.format_message(), help=_usage_hint(error))
+        return usage_error(error, arguments)
     if isinstance(error, MemoryError):
         return ResourceError(f"out of memory: {error}" if str(error) else "out of memory")
     if isinstance(error, OSError):
@@ -124,8 +144,3 @@ class _BugError(NntrainError):
     """Something that is no fault of the user's."""
 
     exit_code = 1
-
-
-def _usage_hint(error: click.ClickException) -> str:
-    ctx: Any = getattr(error, "ctx", None)
-    return f"{ctx.command_path if ctx else 'nntrain'} --help shows what is expected"

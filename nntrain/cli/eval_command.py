@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import click
 
 from nntrain.cli.options import checkpoint_option, examples, json_option, output_of, runs_dir_option
+from nntrain.errors import escape
 
 
 @click.command(
@@ -45,4 +44,4 @@ def command(
         output.tell(notice)
     written = opened.write_evaluation(csv, checkpoint, evaluation.document, evaluation.predictions, folder)
     output.result(evaluation_text(evaluation.document), {**evaluation.document, "written": str(written)})
-    output.notice(f"written: {Path(written)}")
+    output.notice(f"written: {escape(str(written))}")

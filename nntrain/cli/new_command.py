@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 import click
@@ -18,7 +19,7 @@ from nntrain.cli.options import examples, json_option, output_of
 @click.pass_context
 def command(ctx: click.Context, csv: str, target: str, file: str | None, force: bool) -> None:
     """Write a commented, ready-to-run config for CSV."""
-    from nntrain.errors import ConfigError
+    from nntrain.errors import ConfigError, enumerate_names, escape, quote
     from nntrain.runs.files import replace_file
     from nntrain.starter import write_starter
 
@@ -33,5 +34,9 @@ def command(ctx: click.Context, csv: str, target: str, file: str | None, force: 
     for notice in starter.prepared.notices:
         output.tell(notice)
     if starter.ignored:
-        output.notice(f"notice: left out as free text: {', '.join(starter.ignored)}")
-    output.result(f"written: {path}\nnext: nntrain fit {path}", {"config": str(path)})
+        output.tell(f"left out as free text: {enumerate_names([quote(name) for name in starter.ignored])}")
+    typed = shlex.quote(f"./{path}" if str(path).startswith("-") else str(path))
+    output.result(
+        f"written: {escape(str(path))}\nnext: nntrain fit {escape(typed)}",
+        {"config": str(path), "ignored": starter.ignored, "data": starter.prepared.summary.as_json()},
+    )

@@ -6,9 +6,10 @@ import json
 import os
 import sys
 from collections.abc import Iterable
-from typing import Any, TextIO
+from contextlib import suppress
+from typing import Any, NoReturn, TextIO
 
-from nntrain.errors import Problem, escape
+from nntrain.errors import NntrainError, Problem, ResourceError, escape
 
 
 class Output:
@@ -45,11 +46,13 @@ class Output:
         self._document |= document
 
     def raw(self, text: str, document: dict[str, Any]) -> None:
-        """Give a result that is a file of its own, such as a CSV, verbatim; or the document for ``--json``."""
+        """Give a result that is a file of its own, such as a CSV: verbatim, but escaped on a terminal."""
         if self.json:
             self._document |= document
+        elif sys.stdout is not None and sys.stdout.isatty():
+            self._write(sys.stdout, _escape_lines(text.removesuffix("\n")))
         else:
-            sys.stdout.write(text)
+            self._write(sys.stdout, text.removesuffix("\n"))
 
     def notice(self, text: str) -> None:
         """Tell something worth knowing."""
@@ -73,24 +76,48 @@ class Output:
         self._write(sys.stderr, "\n".join(problem.render() for problem in problems))
         if self.json:
             errors = [problem.as_json() for problem in problems]
-            self._dump({"status": status, **self._document, "exit_code": code, "errors": errors})
+            with suppress(OSError, NntrainError):  # stdout may be what failed: stderr has told it
+                self._dump({"status": status, **self._document, "exit_code": code, "errors": errors})
 
     def finish(self, code: int) -> None:
         """Print the document of a command that has ended."""
         if self.json:
             self._dump({"status": "ok", "exit_code": code, "errors": [], **self._document})
-        sys.stdout.flush()
+        if sys.stdout is not None:
+            sys.stdout.flush()
 
     def close_stdout(self) -> None:
-        """Stop writing to a pipe whose reader has gone, so that the interpreter does not complain at its end."""
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        """Stop writing to a stdout that takes nothing more, so that the interpreter does not complain at its end."""
+        _send_nowhere(sys.stdout)
 
     def _dump(self, document: dict[str, Any]) -> None:
-        self._write(sys.stdout, json.dumps(document, indent=2, allow_nan=False))
+        from nntrain.runs.plain_json import plain  # what is not finite becomes null
 
-    def _write(self, stream: TextIO, text: str) -> None:
-        stream.write(text + "\n")
-        stream.flush()
+        self._write(sys.stdout, json.dumps(plain(document), indent=2, allow_nan=False))
+
+    def _write(self, stream: TextIO | None, text: str) -> None:
+        if stream is None:  # it was closed before we began (>&-): nobody wants to read it
+            return
+        try:
+            stream.write(text + "\n")
+            stream.flush()
+        except OSError as error:
+            _send_nowhere(stream)
+            # A notice that nobody can read is no reason to stop a training; a result that nobody gets is.
+            if stream is not sys.stderr:
+                _refuse(error)
+
+
+def _refuse(error: OSError) -> NoReturn:
+    if isinstance(error, BrokenPipeError):
+        raise error
+    raise ResourceError(f"cannot write the result to stdout: {error.strerror or error}") from error
+
+
+def _send_nowhere(stream: TextIO) -> None:
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, stream.fileno())
+    os.close(nowhere)
 
 
 _WARNING = "warning: "

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from nntrain.cli.options import checkpoint_option, examples, json_option, output_of, runs_dir_option
+from nntrain.errors import escape
 
 
 @click.command("predict", epilog=examples("nntrain predict latest new_rows.csv -o predictions.csv"))
@@ -34,5 +35,5 @@ def command(ctx: click.Context, run: str, csv: str, runs_dir: str, checkpoint: s
         output.raw(text, {"rows": rows, "predictions": columns})
         return
     replace_file(file, text.encode())
-    output.notice(f"{rows} predictions written to {file}")
+    output.notice(f"{rows:,} predictions written to {escape(file)}")
     output.result("", {"rows": rows, "written": file})

@@ -28,7 +28,7 @@ def command(ctx: click.Context, run: str, runs_dir: str) -> None:
 
 
 def _facts(info: dict[str, Any]) -> list[str]:
-    from nntrain.cli.tables import epoch_table, table, judged_lines, when
+    from nntrain.cli.tables import epoch_table, judged_lines, table, when
 
     keys = ["id", "status", "stop_reason", "created", "epoch", "best_epoch", "seed", "task", "parameters"]
     shown = {key: info[key] for key in keys if info.get(key) is not None}

@@ -33,6 +33,13 @@ class Interruption:
             if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
                 signal.signal(number, self._handle)
 
+    def ignore(self) -> None:
+        """Let no signal change the exit code of a command that is done."""
+        for name in _SIGNALS:
+            number = getattr(signal, name, None)
+            if number is not None:
+                signal.signal(number, signal.SIG_IGN)
+
     @contextmanager
     def deferred(self) -> Iterator[None]:
         """Within this block the first signal only raises the flag; a second one ends the command at once."""

@@ -70,7 +70,7 @@ def epoch_table(row: Mapping[str, Any]) -> str:
     loss    0.5000  0.2500
     """
     parts = [part for part in ("train", "val") if any(name.startswith(f"{part}_") for name in row)]
-    names = dict.fromkeys(name.removeprefix(f"{part}_") for part in parts for name in row if name.startswith(f"{part}_"))
+    names = dict.fromkeys(name[len(part) + 1 :] for part in parts for name in row if name.startswith(f"{part}_"))
     rows = [[name, *(number(row.get(f"{part}_{name}")) for part in parts)] for name in names]
     return table(["metric", *parts], rows, numeric=range(1, len(parts) + 1))
 

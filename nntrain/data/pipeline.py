@@ -123,9 +123,10 @@ class Preprocessing:
         )
 
     def extra_columns(self, table: Table) -> list[str]:
-        """Return the columns of a table that nothing is done with."""
+        """Return a notice of the columns that nothing is done with, if there are any."""
         used = {encoder.name for encoder in self.encoders} | set(self.task.targets) | {self.weight}
-        return [name for name in table.names if name not in used]
+        extra = [quote(name) for name in table.names if name not in used]
+        return [f"columns that are not used: {enumerate_names(extra, 10)}"] if extra else []
 
     def weights(self, table: Table) -> Array | None:
         """Return the sample weights (N,) of a table, or None where there are none."""

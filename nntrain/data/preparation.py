@@ -86,53 +86,61 @@ def prepare(
     check_method(options)
     table = _read(names_of(options.train), options, resolve)
     kind = decide_kind(table, options, task_hint)
-    outside = {part: _outside(options, part, resolve) for part in ("validation", "test")}
+    outside = _outside_tables(options, resolve)
     encoders, kinds, notices = make_encoders(table, options)
     usable = _usable_rows(table, encoders)
     check_target(table, options, kind, usable)
     split, said = choose_parts(table, options, resolve, kind, seed, fold, usable)
     inside = {"train": split.train, "validation": split.validation, "test": split.test}
     rows = {part: chosen for part, chosen in inside.items() if part == "train" or len(chosen)}
-    held = {part: chosen for part, chosen in rows.items() if part != "train"}
-    target = fit_target(table, options, kind, split.train, scales_target, held)
-    odd: list[Notice] = []
-    for encoder in encoders:
-        encoder.fit(table.columns[encoder.name], split.train)
-        odd += encoder.notices
-    preprocessing = Preprocessing(encoders, target, read_options(options), options.weight)
+    preprocessing, odd = _fit(table, options, kind, encoders, rows, scales_target)
     parts, found = _examples(table, preprocessing, rows)
     _check_weight(parts["train"], options.weight)
     odd += [notice for notice in found if notice.sentence != IMPUTED]  # the summary counts missing cells
     for part, other in outside.items():
-        if other is not None:
-            given, found = _examples(other, preprocessing, {part: _usable_rows(other, encoders)})
-            parts |= given
-            odd += found
+        given, found = _examples(other, preprocessing, {part: _usable_rows(other, encoders)})
+        parts |= given
+        odd += found
     if class_weight is not None:
-        parts["train"] = _weighted(parts["train"], target.task, class_weight, table.path)
-    tables = [table, *(other for other in outside.values() if other is not None)]
+        parts["train"] = _weighted(parts["train"], preprocessing.task, class_weight, table.path)
     summary = summarize(table, preprocessing, kinds, parts)
-    dropped = [f"{table.rows - len(usable)} rows with missing cells are left out (missing: drop)"]
-    notices = [
-        *(notice for t in tables for notice in t.notices),
-        *said,
-        *target.notices,
-        *notices,
-        *grouped(odd),
-        *summary.findings,
-        *(dropped if len(usable) < table.rows else []),
-    ]
+    tables = [table, *outside.values()]
+    read = [notice for t in tables for notice in t.notices]
+    told = [*read, *said, *preprocessing.target.notices, *notices, *grouped(odd), *summary.findings]
     sources = {path: {"sha256": digest} for t in tables for path, digest in t.sha256.items()}
     return Prepared(
-        target.task,
+        preprocessing.task,
         parts["train"],
         parts.get("validation"),
         parts.get("test"),
         preprocessing,
         summary,
-        notices,
+        [*told, *_dropped(table, usable)],
         sources,
     )
+
+
+def _fit(
+    table: Table,
+    options: DataOptions,
+    kind: TaskKind,
+    encoders: Sequence[Encoder],
+    rows: Mapping[str, Array],
+    scales_target: bool,
+) -> tuple[Preprocessing, list[Notice]]:
+    """Return the preprocessing, fitted on the training rows alone, and what was odd about the columns."""
+    held = {part: chosen for part, chosen in rows.items() if part != "train"}
+    target = fit_target(table, options, kind, rows["train"], scales_target, held)
+    odd: list[Notice] = []
+    for encoder in encoders:
+        encoder.fit(table.columns[encoder.name], rows["train"])
+        odd += encoder.notices
+    return Preprocessing(encoders, target, read_options(options), options.weight), odd
+
+
+def _dropped(table: Table, usable: Array) -> list[str]:
+    count = table.rows - len(usable)
+    return [f"{count} rows with missing cells are left out (missing: drop)"] if count else []
 
 
 def read_options(options: DataOptions) -> ReadOptions:
@@ -146,12 +154,14 @@ def _read(paths: list[str], options: DataOptions, resolve: Resolve) -> Table:
     return read_table([str(resolve(path)) for path in paths], read_options(options), paths)
 
 
-def _outside(options: DataOptions, part: str, resolve: Resolve) -> Table | None:
-    """Return the table of a part that has files of its own, or None."""
-    given = getattr(options, part)
-    if isinstance(given, (int, float)) or given in (None, "none"):
-        return None
-    return _read(names_of(given), options, resolve)
+def _outside_tables(options: DataOptions, resolve: Resolve) -> dict[str, Table]:
+    """Return the tables of the parts that have files of their own."""
+    given = {"validation": options.validation, "test": options.test}
+    return {
+        part: _read(names_of(files), options, resolve)
+        for part, files in given.items()
+        if not isinstance(files, (int, float)) and files is not None and files != "none"
+    }
 
 
 def _usable_rows(table: Table, encoders: Sequence[Encoder]) -> Array:
@@ -258,9 +268,7 @@ def load_for_eval(
         notices.append(
             f"{int((~known).sum())} of {len(x)} rows have a class the network was not trained on: they {verb}"
         )
-    extra = preprocessing.extra_columns(table)
-    if extra:
-        notices.append(f"columns that are not used: {enumerate_names(extra, 10)}")
+    notices += preprocessing.extra_columns(table)
     if preprocessing.task.is_classification:
         absent = set(range(len(preprocessing.task.classes))) - set(target.tolist())
         listed = [quote(preprocessing.task.classes[code]) for code in sorted(absent)]

@@ -113,7 +113,7 @@ def test_a_held_out_file_tells_what_is_new_in_it(workplace: Any) -> None:
     assert judged.notices == [
         "missing cells imputed: 'hole' 40",
         "categories that no training row has share one bucket: 'kind' 40 rows ('green')",
-        "columns that are not used: extra",
+        "columns that are not used: 'extra'",
         "no rows of class 'c'",
     ]
 
