@@ -79,7 +79,22 @@ def evaluate_csv(run: Run, csv: str, checkpoint: CheckpointName, unknown_class: 
     linked = evaluator.predictions(model.task, outputs, target, None).output
     columns = prediction_columns(model, linked, prepared.dataset.rows)
     truth = {f"true_{name}": values_ for name, values_ in prepared.truth.items()}
-    return Evaluation(document, {**columns, **truth}, [*table.notices, *prepared.notices])
+    notices = [*_seen_before(run, table.sha256[csv]), *table.notices, *prepared.notices]
+    return Evaluation(document, {**columns, **truth}, notices)
+
+
+def _seen_before(run: Run, sha256: str) -> list[str]:
+    """A score on rows that the weights or the best epoch were chosen by is no estimate for new rows."""
+    data = run.info.get("data")
+    files = [known for known in data.values() if isinstance(known, dict)] if isinstance(data, dict) else []
+    parts = [known.get("part") for known in files if known.get("sha256") == sha256]
+    uses = {"train": "was trained on", "validation": "chose its best epoch by"}
+    found = [
+        f"warning: the run {uses[part]} this very file: the scores say little of new rows"
+        for part in uses
+        if part in parts
+    ]
+    return found[:1]
 
 
 def predict_csv(run: Run, csv: str, checkpoint: CheckpointName) -> tuple[dict[str, Sequence[Any]], list[str]]:

@@ -51,7 +51,7 @@ def write_starter(csv: str, target: str, directory: Path) -> Starter:
             if not ignored:
                 raise
             raise DataError(
-                f"no column is left to learn from: {enumerate_names([quote(name) for name in ignored])} is free text",
+                f"no column is left to learn from but free text: {enumerate_names([quote(name) for name in ignored])}",
                 path=error.problems[0].path,
                 help="make columns of the text first, such as counts of words; one number, category or date a column",
             ) from None

@@ -221,3 +221,30 @@ def test_predict_tells_of_extra_columns_too(iris: Run, tmp_path: Path) -> None:
     extra = write(tmp_path, [f"{line},{'more' if i == 0 else i}" for i, line in enumerate(IRIS)])
     _, notices = predict_csv(iris, extra, "best")
     assert notices == ["columns that are not used: 'more'"]
+
+
+def test_a_score_on_the_training_file_is_called_what_it_is(iris: Run, tmp_path: Path) -> None:
+    said = "warning: the run was trained on this very file: the scores say little of new rows"
+    assert said in evaluate_csv(iris, write(tmp_path, IRIS), "best", "error").notices
+    assert said not in evaluate_csv(iris, write(tmp_path, IRIS[:-1]), "best", "error").notices
+
+
+def test_a_file_that_chose_the_best_epoch_is_told_and_a_test_file_is_not(tmp_path: Path) -> None:
+    parts = {"val.csv": [IRIS[0], *IRIS[1::3]], "test.csv": [IRIS[0], *IRIS[2::3]]}
+    for name, lines in parts.items():
+        write(tmp_path, lines, name)
+    files = "data.validation=val.csv", "data.test=test.csv"
+    (tmp_path / "train.csv").write_text("\n".join([IRIS[0], *IRIS[3::3]]) + "\n", encoding="utf-8")
+    text = CONFIG.format(train="train.csv", target="species", epochs=2)
+    (tmp_path / "config.yaml").write_text(text, encoding="utf-8")
+    sets = [word for file in files for word in ("--set", file)]
+    assert run(["fit", str(tmp_path / "config.yaml"), "-q", "--run-dir", str(tmp_path / "run"), *sets]) == 0
+    found = resolve(str(tmp_path / "run"), str(tmp_path))
+    warned = {
+        name: any("chose its best epoch by" in notice for notice in _notices(found, tmp_path / name)) for name in parts
+    }
+    assert warned == {"val.csv": True, "test.csv": False}
+
+
+def _notices(found: Run, path: Path) -> list[str]:
+    return evaluate_csv(found, str(path), "best", "error").notices

@@ -103,7 +103,7 @@ def test_free_text_is_left_out_and_named(tmp_path: Path) -> None:
 def test_a_table_of_free_text_alone_is_refused_with_the_reason(tmp_path: Path) -> None:
     lines = [f"some words {i},{'ab'[i % 2]}" for i in range(60)]
     (tmp_path / "sms.csv").write_text("\n".join(["text,y", *lines]) + "\n", encoding="utf-8")
-    with pytest.raises(DataError, match="no column is left to learn from: 'text' is free text"):
+    with pytest.raises(DataError, match="no column is left to learn from but free text: 'text'"):
         write_starter(str(tmp_path / "sms.csv"), "y", tmp_path)
 
 

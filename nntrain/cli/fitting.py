@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import Any
 
 from nntrain.cli.output import Output
@@ -36,7 +37,8 @@ def tell_plan(output: Output, experiment: Experiment) -> None:
     for notice in prepared.notices:
         output.tell(notice)
     output.notice(layer_table(experiment.network))
-    output.notice(f"defaults: {', '.join(defaults_taken(experiment))}")
+    taken = f"defaults: {', '.join(defaults_taken(experiment))}"
+    output.notice(textwrap.fill(taken, 110, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False))
 
 
 def defaults_taken(experiment: Experiment) -> list[str]:

@@ -36,10 +36,11 @@ def _facts(info: dict[str, Any]) -> list[str]:
     if isinstance(info.get("parameters"), int):
         shown["parameters"] = f"{info['parameters']:,}"
     lines = [table(["run", ""], [[key, str(value)] for key, value in shown.items()])]
-    best, test = (info.get("metrics") or {}).get("best"), info.get("test")
-    if best:
+    metrics, test = info.get("metrics"), info.get("test")
+    best = metrics.get("best") if isinstance(metrics, dict) else None
+    if isinstance(best, dict) and best:
         lines += ["", f"best epoch {info.get('best_epoch')}:", epoch_table(best)]
-    if test:
+    if isinstance(test, dict) and isinstance(test.get("rows"), int):
         lines += ["", *judged_lines(test, info.get("best_epoch"))]
     return lines
 

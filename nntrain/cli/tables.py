@@ -71,8 +71,13 @@ def epoch_table(row: Mapping[str, Any]) -> str:
     """
     parts = [part for part in ("train", "val") if any(name.startswith(f"{part}_") for name in row)]
     names = dict.fromkeys(name[len(part) + 1 :] for part in parts for name in row if name.startswith(f"{part}_"))
-    rows = [[name, *(number(row.get(f"{part}_{name}")) for part in parts)] for name in names]
+    rows = [[name, *(_number(row.get(f"{part}_{name}")) for part in parts)] for name in names]
     return table(["metric", *parts], rows, numeric=range(1, len(parts) + 1))
+
+
+def _number(value: Any) -> str:
+    """Return a number of run.json, which may hold anything."""
+    return number(value if isinstance(value, (int, float)) else None)
 
 
 def judged_lines(test: Mapping[str, Any], epoch: int | None) -> list[str]:

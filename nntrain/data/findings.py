@@ -189,7 +189,8 @@ def _duplicates(parts: Mapping[str, Dataset]) -> list[str]:
     found = []
     distinct = np.unique(keys["train"])
     if len(distinct) < len(keys["train"]):
-        found.append(f"{len(keys['train']) - len(distinct)} training rows repeat another one exactly")
+        count = len(keys["train"]) - len(distinct)
+        found.append(f"{count} training row{'s repeat' if count > 1 else ' repeats'} another one exactly")
     for part in ("validation", "test"):
         shared = int(np.isin(keys[part], distinct).sum()) if part in keys else 0
         if shared:

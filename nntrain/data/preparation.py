@@ -37,7 +37,7 @@ class Prepared:
         preprocessing: fitted on ``train``.
         summary: of the data.
         notices: what is worth knowing.
-        sources: SHA-256 of each file, by its path.
+        sources: SHA-256 of each file and the part it is (``train`` for a file that shares are held out of), by path.
     """
 
     task: Task
@@ -107,7 +107,10 @@ def prepare(
     tables = [table, *outside.values()]
     read = [notice for t in tables for notice in t.notices]
     told = [*read, *said, *preprocessing.target.notices, *notices, *grouped(odd), *summary.findings]
-    sources = {path: {"sha256": digest} for t in tables for path, digest in t.sha256.items()}
+    read_as = {"train": table, **outside}
+    sources = {
+        path: {"sha256": digest, "part": part} for part, t in read_as.items() for path, digest in t.sha256.items()
+    }
     return Prepared(
         preprocessing.task,
         parts["train"],

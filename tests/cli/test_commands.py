@@ -1,4 +1,4 @@
-"""What each command says of a small net whose numbers are known by hand, and what it does about odd folders and names."""
+"""What each command says of a small net whose numbers are known by hand, and what it does about odd folders, names."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def folder(trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pa
 def answer(capsys: pytest.CaptureFixture[str], *arguments: str, code: int = 0) -> dict[str, Any]:
     """Return the JSON document of a command."""
     capsys.readouterr()
-    assert run([*arguments, "--json"]) == code
+    assert run(["--json", *arguments]) == code
     found: dict[str, Any] = json.loads(capsys.readouterr().out)
     assert found["exit_code"] == code
     return found
@@ -127,6 +127,21 @@ def test_a_broken_run_is_told_and_the_others_are_shown(
     assert compared["errors"][0]["path"] == "second"
 
 
+@pytest.mark.parametrize("value", [5, "x\x1b", [1], {"a": [None]}, {"best": {"train_loss": "low"}}, None, -1e300])
+def test_a_run_json_of_odd_values_is_shown_without_a_bug(
+    folder: Path, capsys: pytest.CaptureFixture[str], value: object
+) -> None:
+    path = folder / "runs" / "first" / "run.json"
+    info = json.loads(path.read_text(encoding="utf-8"))
+    odd = {key: value for key in info if key not in ("status", "created")}
+    path.write_text(json.dumps({**info, **odd}), encoding="utf-8")
+    for command in (["show", "first"], ["runs"], ["eval", "first", "iris.csv"], ["compare", "first", "second"]):
+        capsys.readouterr()
+        assert run(command) in (0, 4, 7), command
+        shown = capsys.readouterr()
+        assert "\x1b" not in shown.out + shown.err
+
+
 def test_compare_in_every_format(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "architecture.hidden" in text(capsys, "compare", "first", "second")
     assert text(capsys, "compare", "first", "second", "--format", "md").startswith("| run")
@@ -164,7 +179,7 @@ def test_any_name_of_a_file_and_of_a_run_directory(folder: Path, capsys: pytest.
     (folder / "runs" / "first").rename(folder / name)
     shown = text(capsys, "eval", "--", name, f"{name}.csv")
     assert f"on {name}.csv: 150 rows".replace("\n", "\\n") in shown.splitlines()[0]
-    assert answer(capsys, "predict", "-o", "out.csv", "--json", "--", name, f"{name}.csv")["rows"] == 150
+    assert answer(capsys, "predict", "-o", "out.csv", "--", name, f"{name}.csv")["rows"] == 150
     for command in (["show", "--", name], ["compare", "--", name, "second"]):
         assert run(command) == 0
 
