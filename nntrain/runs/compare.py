@@ -47,7 +47,7 @@ class Comparison:
     @property
     def columns(self) -> list[str]:
         """Names of all columns, in order."""
-        return ["run", "status", *self.differing, "epochs", "best_epoch", *self.metrics, "parameters", "seconds"]
+        return ["run", "status", *self.differing, "epoch", "best_epoch", *self.metrics, "parameters", "seconds"]
 
     def table(self, columns: Sequence[str]) -> list[list[Any]]:
         """Return the values of some columns, one list a run."""

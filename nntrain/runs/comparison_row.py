@@ -108,7 +108,7 @@ def _read_epochs(run: Run, compared: ComparedRun) -> None:
     spent = [row.get(name) for row in timing for name in ("train_seconds", "eval_seconds")]
     seconds = sum(value for value in spent if isinstance(value, (int, float)))
     compared.facts = {
-        "epochs": len(rows),
+        "epoch": len(rows),
         "best_epoch": best_epoch if isinstance(best_epoch, int) else None,
         "parameters": info.get("parameters") if _is_number(info.get("parameters")) else None,
         "seconds": round(seconds, 3) if timing else None,

@@ -60,7 +60,7 @@ def test_only_keys_that_differ_are_columns(runs: Path) -> None:
     rows = found.as_json()["runs"]
     assert [row["optimizer.learning_rate"] for row in rows] == [0.001, 0.1]
     assert [row["batch_size"] for row in rows] == [None, "full"]
-    assert [(row["epochs"], row["best_epoch"], row["val_loss"]) for row in rows] == [(2, 2, 0.5), (2, 1, 0.3)]
+    assert [(row["epoch"], row["best_epoch"], row["val_loss"]) for row in rows] == [(2, 2, 0.5), (2, 1, 0.3)]
     assert [row["last.val_loss"] for row in rows] == [0.5, 0.4]
     assert [(row["parameters"], row["seconds"]) for row in rows] == [(7, 1.5)] * 2
     assert found.exit_code == 0
@@ -226,7 +226,7 @@ def test_a_live_and_a_killed_run(runs: Path) -> None:
         assert [run.status for run in found.runs] == ["running", "finished"]
         with (runs / "slow" / "metrics.jsonl").open("ab") as stream:
             stream.write(b'{"epoch": 3, "val')
-        assert compare(["slow"], str(runs)).runs[0].facts["epochs"] == 2
+        assert compare(["slow"], str(runs)).runs[0].facts["epoch"] == 2
     assert compare(["slow"], str(runs)).runs[0].status == "interrupted"
 
 
