@@ -12,8 +12,8 @@ from nntrain.core.array import Array
 from nntrain.data.preparation import load_for_eval
 from nntrain.data.table import read_table
 from nntrain.inference import TrainedModel, load_model
-from nntrain.metrics.base import METRICS, evaluate
-from nntrain.metrics.defaults import standard_metrics
+from nntrain.metrics.base import evaluate
+from nntrain.metrics.defaults import with_standard_metrics
 from nntrain.metrics.report import classification_report
 from nntrain.runs.run import Run
 
@@ -49,7 +49,7 @@ def evaluate_csv(run: Run, csv: str, checkpoint: CheckpointName, unknown_class: 
     model = load_trained(run, checkpoint)
     table = read_table([csv], model.preprocessing.read_options, [csv])
     prepared = load_for_eval(model.preprocessing, table, unknown_class)
-    metrics = {**{name: METRICS.build(name) for name in standard_metrics(model.task)}, **model.metrics}
+    metrics = with_standard_metrics(model.task, model.metrics)
     evaluator = model.evaluator(metrics)
     outputs = evaluator.outputs(prepared.dataset.x)
     known, target, weight = prepared.known, prepared.dataset.target, prepared.dataset.weight
@@ -76,8 +76,7 @@ def evaluate_csv(run: Run, csv: str, checkpoint: CheckpointName, unknown_class: 
     }
     if model.task.is_classification:
         document |= classification_report(predictions)
-    linked = evaluator.predictions(model.task, outputs, target, None).output
-    columns = prediction_columns(model, linked, prepared.dataset.rows)
+    columns = prediction_columns(model, evaluator.linked(outputs), prepared.dataset.rows)
     truth = {f"true_{name}": values_ for name, values_ in prepared.truth.items()}
     notices = [*_seen_before(run, table.sha256[csv]), *table.notices, *prepared.notices]
     return Evaluation(document, {**columns, **truth}, notices)
@@ -103,10 +102,7 @@ def predict_csv(run: Run, csv: str, checkpoint: CheckpointName) -> tuple[dict[st
     table = read_table([csv], model.preprocessing.read_options, [csv])
     features, notices = model.preprocessing.apply(table)
     evaluator = model.evaluator({})
-    outputs = evaluator.outputs(features.x)
-    linked = model.loss.link(outputs)
-    if model.task.kind == "regression":
-        linked = model.preprocessing.decode(linked)
+    linked = evaluator.linked(evaluator.outputs(features.x))
     notices += model.preprocessing.extra_columns(table)
     return prediction_columns(model, linked, features.rows), [*table.notices, *notices]
 

@@ -12,10 +12,9 @@ from nntrain.core.array import Array
 from nntrain.errors import NumericError, RunError
 from nntrain.experiment import Experiment
 from nntrain.inference import describe_model, model_arrays
-from nntrain.metrics.base import METRICS
-from nntrain.metrics.defaults import standard_metrics
+from nntrain.metrics.defaults import with_standard_metrics
 from nntrain.runs.run import Run
-from nntrain.train.snapshot import Snapshot
+from nntrain.train.snapshot import Snapshot, prefixed, under
 from nntrain.train.state import TrainState
 from nntrain.train.trainer import Observer, Trainer
 
@@ -51,11 +50,7 @@ class Checkpoints:
         self.run.checkpoints.save_last({**self._arrays, **snapshot.arrays}, state)
 
     def _best(self, snapshot: Snapshot, best: dict[str, Any]) -> tuple[dict[str, Array], dict[str, Any]]:
-        weights = {
-            f"weights.{name.removeprefix('best.')}": value
-            for name, value in snapshot.arrays.items()
-            if name.startswith("best.")
-        }
+        weights = prefixed("weights", under("best", snapshot.arrays))
         return {**self._arrays, **weights}, {"epoch": best["epoch"], "value": best["value"], "model": self._model}
 
 
@@ -155,9 +150,8 @@ def judge_test(experiment: Experiment, trainer: Trainer) -> dict[str, Any]:
     kept = {name: value.copy() for name, value in network.state().items()}
     if trainer.best:
         network.load_state(trainer.best)
-    names = {**{name: METRICS.build(name) for name in standard_metrics(experiment.task)}, **experiment.metrics}
     evaluator = experiment.evaluator()
-    evaluator.metrics = names
+    evaluator.metrics = with_standard_metrics(experiment.task, experiment.metrics)
     judged = evaluator.judge(evaluator.outputs(part.x), part.target, part.weight)
     network.load_state(kept)
     return {"rows": len(part), "loss": judged.loss, **judged.metrics}

@@ -20,6 +20,7 @@ from nntrain.metrics.base import METRICS, Metric
 from nntrain.models.base import ARCHITECTURES
 from nntrain.models.build import FeatureLayout, build_network
 from nntrain.train.evaluation import Evaluator
+from nntrain.train.snapshot import prefixed, under
 
 if TYPE_CHECKING:
     from nntrain.experiment import Experiment
@@ -67,7 +68,7 @@ def describe_model(experiment: Experiment) -> dict[str, Any]:
 def model_arrays(experiment: Experiment) -> dict[str, Array]:
     """Return the arrays that belong to :func:`describe_model`'s plain data."""
     _, arrays = experiment.prepared.preprocessing.state()
-    return {f"preprocessing.{name}": value for name, value in arrays.items()}
+    return prefixed("preprocessing", arrays)
 
 
 def load_model(arrays: Mapping[str, Array], state: Mapping[str, Any], path: str) -> TrainedModel:
@@ -85,7 +86,7 @@ def load_model(arrays: Mapping[str, Array], state: Mapping[str, Any], path: str)
     if model.get("format") != FORMAT:
         raise RunError(f"the model's format is {model.get('format')!r}, this version reads {FORMAT}", path=path)
     try:
-        preprocessing = Preprocessing.load(model["preprocessing"], _under("preprocessing", arrays))
+        preprocessing = Preprocessing.load(model["preprocessing"], under("preprocessing", arrays))
         loss = LOSSES.build(model["loss"])
         loss.build(preprocessing.task)
         layout = FeatureLayout(preprocessing.shape, preprocessing.embedded)
@@ -93,15 +94,10 @@ def load_model(arrays: Mapping[str, Array], state: Mapping[str, Any], path: str)
         network = build_network(
             architecture, layout, loss, preprocessing.task, model["output_activation"], model["seed"]
         )
-        network.load_state(_under("weights", arrays))
+        network.load_state(under("weights", arrays))
         metrics = {name: METRICS.build(spec) for name, spec in model["metrics"].items()}
     except NntrainError as error:
         raise RunError(f"the model cannot be built: {error.problems[0].message}", path=path) from None
     except (KeyError, TypeError, ValueError) as error:
         raise RunError(f"the model cannot be built from this checkpoint ({error})", path=path) from None
     return TrainedModel(network, loss, preprocessing.task, preprocessing, metrics, state["epoch"])
-
-
-def _under(prefix: str, arrays: Mapping[str, Array]) -> dict[str, Array]:
-    start = len(prefix) + 1
-    return {name[start:]: value for name, value in arrays.items() if name.startswith(f"{prefix}.")}

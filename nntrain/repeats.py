@@ -44,8 +44,8 @@ def held_out_columns(experiment: Experiment, run: Run) -> dict[str, list[Any]]:
     part = experiment.prepared.validation
     assert part is not None, "a fold holds rows out"
     model = load_trained(run, "best")
-    linked = model.evaluator({}).predictions(model.task, model.evaluator({}).outputs(part.x), part.target, None)
-    columns = prediction_columns(model, linked.output, part.rows)
+    evaluator = model.evaluator({})
+    columns = prediction_columns(model, evaluator.linked(evaluator.outputs(part.x)), part.rows)
     return {name: list(values) for name, values in columns.items()}
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -137,7 +138,11 @@ class Network:
             parameter.value[...] = state[parameter.name]
 
     def table(self) -> list[LayerRow]:
-        """Return one row per layer, from a pass of shapes through a freshly built copy."""
+        """Return one row per layer, from a pass of shapes through a freshly built copy, made once."""
+        return list(self._rows)
+
+    @cached_property
+    def _rows(self) -> list[LayerRow]:
         rows: list[LayerRow] = []
         for layer, in_shape, out_shape in trace_shapes(self):
             own = sum(parameter.size for inner in layer.walk() for parameter in inner.parameters)

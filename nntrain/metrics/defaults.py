@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from nntrain.core.task import Task
+from nntrain.metrics.base import METRICS, Metric
 
 
 def default_metrics(task: Task) -> list[str]:
@@ -30,3 +33,8 @@ def standard_metrics(task: Task) -> list[str]:
     names = ["accuracy", "balanced_accuracy", *ratios, "roc_auc", "pr_auc", "log_loss", "brier"]
     names += ["matthews_correlation", "cohen_kappa"]
     return [*names, "top_5"] if len(task.classes) > 10 else names
+
+
+def with_standard_metrics(task: Task, metrics: Mapping[str, Metric]) -> dict[str, Metric]:
+    """Return the standard metrics of a task by name, with those of a config after and instead of them."""
+    return {**{name: METRICS.build(name) for name in standard_metrics(task)}, **metrics}

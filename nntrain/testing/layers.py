@@ -17,13 +17,10 @@ from nntrain.testing.suite import (
     Check,
     Suite,
     require,
-    require_attributes,
     require_close,
-    require_documented,
     require_equal,
     require_no_allocation,
     require_no_global_randomness,
-    require_repr,
 )
 
 LAYER_SUITE: Suite[LayerCase] = Suite()
@@ -303,19 +300,7 @@ def _randomness(case: LayerCase) -> None:
     require_no_global_randomness(whole_life)
 
 
-@LAYER_SUITE.check("constructor arguments are attributes")
-def _attributes(case: LayerCase) -> None:
-    require_attributes(case.factory())
-
-
-@LAYER_SUITE.check("the docstring says what each argument is")
-def _documented(case: LayerCase) -> None:
-    require_documented(case.factory())
-
-
-@LAYER_SUITE.check("repr is one line with the class's name")
-def _repr(case: LayerCase) -> None:
-    require_repr(case.factory())
+LAYER_SUITE.check_construction()
 
 
 @LAYER_SUITE.check("flops is a whole number of at least 0")

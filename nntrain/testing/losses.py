@@ -14,13 +14,10 @@ from nntrain.testing.suite import (
     Check,
     Suite,
     require,
-    require_attributes,
     require_close,
-    require_documented,
     require_equal,
     require_no_allocation,
     require_no_global_randomness,
-    require_repr,
 )
 
 LOSS_SUITE: Suite[LossCase] = Suite()
@@ -272,16 +269,4 @@ def _randomness(case: LossCase) -> None:
     require_no_global_randomness(whole_life)
 
 
-@LOSS_SUITE.check("constructor arguments are attributes")
-def _attributes(case: LossCase) -> None:
-    require_attributes(case.factory())
-
-
-@LOSS_SUITE.check("the docstring says what each argument is")
-def _documented(case: LossCase) -> None:
-    require_documented(case.factory())
-
-
-@LOSS_SUITE.check("repr is one line with the class's name")
-def _repr(case: LossCase) -> None:
-    require_repr(case.factory())
+LOSS_SUITE.check_construction()

@@ -16,13 +16,10 @@ from nntrain.testing.suite import (
     Check,
     Suite,
     require,
-    require_attributes,
     require_close,
-    require_documented,
     require_equal,
     require_no_allocation,
     require_no_global_randomness,
-    require_repr,
 )
 
 OptimizerFactory = Callable[[], Optimizer]
@@ -279,16 +276,4 @@ def _schedule(case: OptimizerCase) -> None:
     require(np.isfinite(rate) and rate > 0, f"the first learning rate is {rate!r}")
 
 
-@OPTIMIZER_SUITE.check("constructor arguments are attributes")
-def _attributes(case: OptimizerCase) -> None:
-    require_attributes(case.factory())
-
-
-@OPTIMIZER_SUITE.check("the docstring says what each argument is")
-def _documented(case: OptimizerCase) -> None:
-    require_documented(case.factory())
-
-
-@OPTIMIZER_SUITE.check("repr is one line with the class's name")
-def _repr(case: OptimizerCase) -> None:
-    require_repr(case.factory())
+OPTIMIZER_SUITE.check_construction()

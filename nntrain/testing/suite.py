@@ -8,7 +8,7 @@ import tracemalloc
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 import numpy as np
 
@@ -16,7 +16,16 @@ from nntrain.core.array import Array
 from nntrain.errors import NntrainError, shorten
 from nntrain.registry import Argument, arguments_of
 
-Case = TypeVar("Case")
+
+class Made(Protocol):
+    """A case whose subject comes from a factory."""
+
+    @property
+    def factory(self) -> Callable[[], Any]:
+        """What makes the layer, loss or optimizer that is checked."""
+
+
+Case = TypeVar("Case", bound=Made)
 
 MOST_ALLOCATED = 8192
 """Bytes that views and NumPy's bookkeeping may take in a step; the arrays of a check are several times as large."""
@@ -49,6 +58,12 @@ class Suite(Generic[Case]):
             return function
 
         return enter
+
+    def check_construction(self) -> None:
+        """Enter the checks of how a thing is made and shown, the same for every kind."""
+        self.check("constructor arguments are attributes")(lambda case: require_attributes(case.factory()))
+        self.check("the docstring says what each argument is")(lambda case: require_documented(case.factory()))
+        self.check("repr is one line with the class's name")(lambda case: require_repr(case.factory()))
 
     def run(self, case: Case) -> list[Check]:
         """Run all checks, each by itself: what one finds does not keep the others from running."""

@@ -86,7 +86,11 @@ class Evaluator:
 
     def predictions(self, task: Task, outputs: Array, target: Array, weight: Array | None) -> Predictions:
         """Return outputs as what they stand for, beside the truth, both in original units."""
-        linked = self.loss.link(outputs)
         if task.kind == "regression":
-            linked, target = self.decode(linked), self.decode(target)
-        return Predictions(task, target, linked, weight, self.loss.gives_probabilities)
+            target = self.decode(target)
+        return Predictions(task, target, self.linked(outputs), weight, self.loss.gives_probabilities)
+
+    def linked(self, outputs: Array) -> Array:
+        """Return what outputs stand for: one column a class, or values in original units."""
+        linked = self.loss.link(outputs)
+        return self.decode(linked) if self.loss.task.kind == "regression" else linked

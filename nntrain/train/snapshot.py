@@ -33,9 +33,9 @@ class Snapshot:
 def take(trainer: Trainer) -> Snapshot:
     """Return a snapshot of a trainer; the arrays are views, to be written before training goes on."""
     state = trainer.state
-    arrays = _prefixed("weights", trainer.step.network.state())
-    arrays |= _prefixed("optimizer", trainer.step.optimizer.state)
-    arrays |= _prefixed("best", trainer.best)
+    arrays = prefixed("weights", trainer.step.network.state())
+    arrays |= prefixed("optimizer", trainer.step.optimizer.state)
+    arrays |= prefixed("best", trainer.best)
     done = _rows_done(trainer, state)
     if done is not None and trainer.outputs is not None:
         arrays["epoch.outputs"] = trainer.outputs[:done]
@@ -53,8 +53,8 @@ def restore(trainer: Trainer, snapshot: Snapshot) -> None:
     Raises:
         ValueError: the snapshot is of another network, optimizer or other callbacks; the message says which.
     """
-    weights, slots = _under("weights", snapshot.arrays), _under("optimizer", snapshot.arrays)
-    best, kept = _under("best", snapshot.arrays), snapshot.arrays.get("epoch.outputs")
+    weights, slots = under("weights", snapshot.arrays), under("optimizer", snapshot.arrays)
+    best, kept = under("best", snapshot.arrays), snapshot.arrays.get("epoch.outputs")
     state = TrainState.from_json(snapshot.state["train"])
     _check_fit(trainer, snapshot, state)
     trainer.step.network.load_state(weights)
@@ -73,10 +73,10 @@ def restore(trainer: Trainer, snapshot: Snapshot) -> None:
 def _check_fit(trainer: Trainer, snapshot: Snapshot, state: TrainState) -> None:
     """Refuse a snapshot that was taken of something else, before anything is changed."""
     network, optimizer = trainer.step.network, trainer.step.optimizer
-    _compare("the network's parameters are", _under("weights", snapshot.arrays), network.state())
-    _compare("the optimizer keeps", _under("optimizer", snapshot.arrays), optimizer.state)
+    _compare("the network's parameters are", under("weights", snapshot.arrays), network.state())
+    _compare("the optimizer keeps", under("optimizer", snapshot.arrays), optimizer.state)
     if state.best.epoch is not None:
-        _compare("the best epoch's parameters are", _under("best", snapshot.arrays), network.state())
+        _compare("the best epoch's parameters are", under("best", snapshot.arrays), network.state())
     then = [plain["name"] for plain in snapshot.state["callbacks"]]
     now = [name for name, _ in _named_callbacks(trainer)]
     if then != now:
@@ -117,10 +117,12 @@ def _named_callbacks(trainer: Trainer) -> list[tuple[str, Callback]]:
     return [(CALLBACKS.name_of(callback), callback) for callback in trainer.callbacks]
 
 
-def _prefixed(prefix: str, arrays: Mapping[str, Array]) -> dict[str, Array]:
+def prefixed(prefix: str, arrays: Mapping[str, Array]) -> dict[str, Array]:
+    """Return arrays under names with a prefix: ``weights.dense_1.kernel``."""
     return {f"{prefix}.{name}": value for name, value in arrays.items()}
 
 
-def _under(prefix: str, arrays: Mapping[str, Array]) -> dict[str, Array]:
+def under(prefix: str, arrays: Mapping[str, Array]) -> dict[str, Array]:
+    """Return those arrays whose names have a prefix, under their names without it."""
     start = len(prefix) + 1
     return {name[start:]: value for name, value in arrays.items() if name.startswith(f"{prefix}.")}
