@@ -6,7 +6,9 @@ every layer keeps, tested over the whole registry by :mod:`nntrain.testing`:
 - arguments are never written; the output belongs to the layer until its next forward;
 - ``backward`` belongs to the latest training forward; ``dy`` has the shape of ``y``, there is no broadcasting;
 - parameter gradients accumulate within a step, the first write overwrites;
-- inference changes nothing; the dtype in is the dtype out.
+- inference changes nothing; the dtype in is the dtype out;
+- steps of a sequence past its length are unspecified: they change nothing of the steps before them, and the gradient
+  behind them is 0 on arrival and on return.
 """
 
 from __future__ import annotations
@@ -37,7 +39,8 @@ class Context:
         step: number of the update, which selects the noise of layers such as dropout.
         batch: which of the update's batches this is, from 0, where gradients are accumulated.
         shard: which part of the batch this is.
-        lengths: (B,) true lengths of padded sequences, or None where nothing is padded.
+        lengths: (B,) true numbers of steps of padded sequences at this place of the network, or None where nothing
+            is padded. A layer that changes the number of steps puts the new ones here, never into the given array.
     """
 
     training: bool = False

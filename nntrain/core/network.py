@@ -101,7 +101,10 @@ class Network:
 
     def forward(self, x: Array, ctx: Context = INFERENCE) -> Array:
         """Return the output (B, \\*out_shape) for a batch ``x`` (B, \\*in_shape); the next call overwrites it."""
-        return self.root.forward(x, ctx)
+        lengths = ctx.lengths
+        y = self.root.forward(x, ctx)
+        ctx.lengths = lengths  # layers keep it true to the place they stand at; the next pass begins anew
+        return y
 
     def backward(self, dy: Array) -> Array | None:
         """Add the gradients for ``dy`` to the store's ``grad``."""

@@ -28,6 +28,7 @@ class LayerCase:
     in_shape: Shape
     inputs: Inputs | None = None
     constant_columns: Sequence[int] = ()
+    padded: bool = False
     seed: int = 0
 
     def network(self, dtype: Any = np.float64, seed: int | None = None) -> Network:

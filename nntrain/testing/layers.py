@@ -13,6 +13,7 @@ from nntrain.core.layer import INFERENCE, Context, LayerFactory
 from nntrain.core.network import Network
 from nntrain.testing.gradients import THRESHOLD, network_gradient_errors
 from nntrain.testing.layer_case import TRAINING, Inputs, LayerCase, run_step
+from nntrain.testing.sequences import SEQUENCE_SUITE
 from nntrain.testing.suite import (
     Check,
     Suite,
@@ -32,6 +33,7 @@ def check_layer(
     *,
     inputs: Inputs | None = None,
     constant_columns: Sequence[int] = (),
+    padded: bool = False,
     seed: int = 0,
 ) -> list[Check]:
     """Check a layer against the contract of :mod:`nntrain.core.layer`, its gradients included.
@@ -41,9 +43,12 @@ def check_layer(
         in_shape: shape of one example, without the batch axis.
         inputs: makes batches of inputs from a generator and a number of rows; standard normal where left out.
         constant_columns: indexes on the last axis whose inputs are codes, which have no derivative.
+        padded: whether an example is a sequence, whose first axis is steps: padding must then change nothing.
         seed: of inputs, first values and directions.
     """
-    return LAYER_SUITE.run(LayerCase(layer_factory, in_shape, inputs, constant_columns, seed))
+    case = LayerCase(layer_factory, in_shape, inputs, constant_columns, padded, seed)
+    checks = LAYER_SUITE.run(case)
+    return [*checks, *SEQUENCE_SUITE.run(case)] if padded else checks
 
 
 @LAYER_SUITE.check("output has the shape that build returned, for 1 and 7 rows")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import runpy
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,8 +24,9 @@ def code_rows(generator: np.random.Generator, rows: int) -> Array:
 
 CODES = {"inputs": code_rows, "constant_columns": (1, 3)}
 
-# Registered name -> arguments, shape of an example, further arguments of check_layer. A layer that can be built without
-# arguments needs no line here; it is then checked on the shapes (6,), (20,) and (3, 4).
+# Registered name -> arguments, shape of an example, further arguments of check_layer; families of layers have tables of
+# their own in examples/. A layer that can be built without arguments needs no line at all; it is then checked on the
+# shapes (6,), (20,) and (3, 4).
 EXAMPLES: dict[str, list[tuple[dict[str, Any], Shape, dict[str, Any]]]] = {
     "batch_norm": [({}, (6,), {}), ({}, (3, 4), {}), ({"affine": False}, (6,), {}), ({"momentum": 1.0}, (1,), {})],
     "branch": [
@@ -60,6 +63,9 @@ EXAMPLES: dict[str, list[tuple[dict[str, Any], Shape, dict[str, Any]]]] = {
     ],
     "sequential": [({"layers": [DENSE, "relu", {"name": "dense", "units": 2}]}, (3,), {}), ({"layers": []}, (3,), {})],
 }
+
+for table in sorted((Path(__file__).parent / "examples").glob("*.py")):
+    EXAMPLES |= runpy.run_path(str(table))["EXAMPLES"]
 
 
 def examples_of(name: str) -> list[tuple[dict[str, Any], Shape, dict[str, Any]]]:
