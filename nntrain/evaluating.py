@@ -9,6 +9,7 @@ from typing import Any, Literal
 import numpy as np
 
 from nntrain.core.array import Array
+from nntrain.data.batches import Dataset
 from nntrain.data.preparation import load_for_eval
 from nntrain.data.table import read_table
 from nntrain.inference import TrainedModel, load_model
@@ -51,13 +52,12 @@ def evaluate_csv(run: Run, csv: str, checkpoint: CheckpointName, unknown_class: 
     prepared = load_for_eval(model.preprocessing, table, unknown_class)
     metrics = with_standard_metrics(model.task, model.metrics)
     evaluator = model.evaluator(metrics)
-    outputs = evaluator.outputs(prepared.dataset.x)
-    known, target, weight = prepared.known, prepared.dataset.target, prepared.dataset.weight
-    judged = evaluator.judge(outputs[known], target[known], None if weight is None else weight[known])
+    outputs, labels, known = evaluator.outputs(prepared.dataset), prepared.labels, prepared.known
+    judged = evaluator.judge(outputs[known], labels.at(known))
     # Rows of unknown classes have no loss; where they count as errors, the metrics see them as code -1.
     predictions = judged.predictions
     if unknown_class == "wrong" and not known.all():
-        predictions = evaluator.predictions(model.task, outputs, target, weight)
+        predictions = evaluator.predictions(outputs, labels)
     values, reasons = evaluate(metrics, predictions)
     document: dict[str, Any] = {
         "run": run.name,
@@ -67,7 +67,7 @@ def evaluate_csv(run: Run, csv: str, checkpoint: CheckpointName, unknown_class: 
         "sha256": table.sha256[csv],
         "task": model.task.kind,
         "target_is_scaled": any(s.scale != 1.0 for s in model.preprocessing.target.scalers),
-        "rows": len(prepared.dataset),
+        "rows": len(labels),
         "unknown_rows": int((~known).sum()),
         "unknown_class": unknown_class,
         "loss": judged.loss,
@@ -76,7 +76,7 @@ def evaluate_csv(run: Run, csv: str, checkpoint: CheckpointName, unknown_class: 
     }
     if model.task.is_classification:
         document |= classification_report(predictions)
-    columns = prediction_columns(model, evaluator.linked(outputs), prepared.dataset.rows)
+    columns = outputs_as_columns(model, evaluator.linked(outputs, labels.base), labels.rows)
     truth = {f"true_{name}": values_ for name, values_ in prepared.truth.items()}
     notices = [*_seen_before(run, table.sha256[csv]), *table.notices, *prepared.notices]
     return Evaluation(document, {**columns, **truth}, notices)
@@ -101,13 +101,17 @@ def predict_csv(run: Run, csv: str, checkpoint: CheckpointName) -> tuple[dict[st
     model = load_trained(run, checkpoint)
     table = read_table([csv], model.preprocessing.read_options, [csv])
     features, notices = model.preprocessing.apply(table)
-    evaluator = model.evaluator({})
-    linked = evaluator.linked(evaluator.outputs(features.x))
     notices += model.preprocessing.extra_columns(table)
-    return prediction_columns(model, linked, features.rows), [*table.notices, *notices]
+    return prediction_columns(model, features), [*table.notices, *notices]
 
 
-def prediction_columns(model: TrainedModel, linked: Array, rows: Array) -> dict[str, Sequence[Any]]:
+def prediction_columns(model: TrainedModel, data: Dataset) -> dict[str, Sequence[Any]]:
+    """Return the columns of ``predictions.csv`` for some examples."""
+    evaluator, labels = model.evaluator({}), data.labels()
+    return outputs_as_columns(model, evaluator.linked(evaluator.outputs(data), labels.base), labels.rows)
+
+
+def outputs_as_columns(model: TrainedModel, linked: Array, rows: Array) -> dict[str, Sequence[Any]]:
     """Return the columns of ``predictions.csv``.
 
     ``row`` counts the rows of the CSV from 0; classification adds the predicted class and one probability a class,

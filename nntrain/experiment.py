@@ -14,7 +14,7 @@ from nntrain.config.specs import complete_spec
 from nntrain.core.layer import LAYERS
 from nntrain.core.network import Network
 from nntrain.core.task import Task
-from nntrain.data.options import ColumnOptions, DataOptions
+from nntrain.data.options import FORM_OPTIONS, ColumnOptions, DataOptions
 from nntrain.errors import ConfigError, NntrainError
 from nntrain.losses.base import LOSSES, Loss
 from nntrain.metrics.base import Metric
@@ -185,7 +185,8 @@ def assemble(config: Config, fold: int | None = None) -> Experiment:
     specs = name_specs([_complete("metric", spec) for spec in metric_specs])
     metrics = planned.metrics if planned.metrics is not None else build_metrics(specs)
     _check_metrics(config, metrics, prepared)
-    layout = FeatureLayout(prepared.preprocessing.shape, prepared.preprocessing.embedded)
+    preprocessing = prepared.preprocessing
+    layout = FeatureLayout(preprocessing.shape, preprocessing.embedded, preprocessing.form.per_step)
     with errors_placed(config, "architecture"):
         network = build_network(
             planned.architecture, layout, loss, prepared.task, config.output_activation, config.seed
@@ -212,11 +213,8 @@ def data_options(config: Config) -> DataOptions:
     """Return the data section as the data package takes it."""
     plain = config.data.model_dump()
     columns = {name: ColumnOptions(**own) for name, own in plain.pop("columns").items()}
-    forms = dict.fromkeys(_FORMS)
+    forms = {key: None if plain[key] is None else options(**plain[key]) for key, options in FORM_OPTIONS.items()}
     return DataOptions(**{**plain, "columns": columns, **forms})
-
-
-_FORMS = ("image", "sequence", "series")
 
 
 def default_loss(task: Task) -> str:

@@ -152,7 +152,7 @@ def judge_test(experiment: Experiment, trainer: Trainer) -> dict[str, Any]:
         network.load_state(trainer.best)
     evaluator = experiment.evaluator()
     evaluator.metrics = with_standard_metrics(experiment.task, experiment.metrics)
-    judged = evaluator.judge(evaluator.outputs(part.x), part.target, part.weight)
+    judged = evaluator.judged(part)
     network.load_state(kept)
     return {"rows": len(part), "loss": judged.loss, **judged.metrics}
 

@@ -25,7 +25,7 @@ from nntrain.train.snapshot import prefixed, under
 if TYPE_CHECKING:
     from nntrain.experiment import Experiment
 
-FORMAT = 1
+FORMAT = 2
 """Version of what :func:`describe_model` writes."""
 
 
@@ -65,6 +65,11 @@ def describe_model(experiment: Experiment) -> dict[str, Any]:
     }
 
 
+def layout_of(preprocessing: Preprocessing) -> FeatureLayout:
+    """Return the form of an example that a network is built for."""
+    return FeatureLayout(preprocessing.shape, preprocessing.embedded, preprocessing.form.per_step)
+
+
 def model_arrays(experiment: Experiment) -> dict[str, Array]:
     """Return the arrays that belong to :func:`describe_model`'s plain data."""
     _, arrays = experiment.prepared.preprocessing.state()
@@ -89,7 +94,7 @@ def load_model(arrays: Mapping[str, Array], state: Mapping[str, Any], path: str)
         preprocessing = Preprocessing.load(model["preprocessing"], under("preprocessing", arrays))
         loss = LOSSES.build(model["loss"])
         loss.build(preprocessing.task)
-        layout = FeatureLayout(preprocessing.shape, preprocessing.embedded)
+        layout = layout_of(preprocessing)
         architecture = ARCHITECTURES.build(model["architecture"])
         network = build_network(
             architecture, layout, loss, preprocessing.task, model["output_activation"], model["seed"]

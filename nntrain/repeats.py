@@ -44,8 +44,7 @@ def held_out_columns(experiment: Experiment, run: Run) -> dict[str, list[Any]]:
     part = experiment.prepared.validation
     assert part is not None, "a fold holds rows out"
     model = load_trained(run, "best")
-    evaluator = model.evaluator({})
-    columns = prediction_columns(model, evaluator.linked(evaluator.outputs(part.x)), part.rows)
+    columns = prediction_columns(model, part)
     return {name: list(values) for name, values in columns.items()}
 
 

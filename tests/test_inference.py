@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from nntrain.config import load_config
+from nntrain.data.batches import Dataset
 from nntrain.errors import RunError
 from nntrain.experiment import assemble
 from nntrain.inference import describe_model, load_model, model_arrays
@@ -47,8 +48,8 @@ def test_the_same_outputs(tmp_path: Path, target: str, architecture: Any, catego
     for value in experiment.network.state().values():
         value += 0.25
     model = load_model(*checkpoint_of(experiment), "best.safetensors")
-    x = experiment.prepared.validation.x
-    np.testing.assert_array_equal(model.evaluator({}).outputs(x), experiment.evaluator().outputs(x))
+    data = experiment.prepared.validation
+    np.testing.assert_array_equal(model.evaluator({}).outputs(data), experiment.evaluator().outputs(data))
     assert model.task == experiment.task and model.epoch == 4
     assert list(model.metrics) == list(experiment.metrics)
     if target == "y":
@@ -60,10 +61,11 @@ def test_outputs_do_not_depend_on_the_rows_around(tmp_path: Path) -> None:
     experiment = experiment_of(tmp_path, "kind", ARCHITECTURES[1])
     evaluator, generator = experiment.evaluator(), np.random.default_rng(1)
     x = generator.standard_normal((600, experiment.network.in_shape[0])).astype(np.float32)
-    whole, order = evaluator.outputs(x), generator.permutation(600)
-    np.testing.assert_array_equal(evaluator.outputs(x[order]), whole[order])
+    data = Dataset(x, np.zeros(600), None, np.arange(600))
+    whole, order = evaluator.outputs(data), generator.permutation(600)
+    np.testing.assert_array_equal(evaluator.outputs(data.subset(order)), whole[order])
     for rows in (1, 2, 255, 256, 257):
-        np.testing.assert_array_equal(evaluator.outputs(x[:rows]), whole[:rows])
+        np.testing.assert_array_equal(evaluator.outputs(data.subset(np.arange(rows))), whole[:rows])
 
 
 @pytest.mark.parametrize(

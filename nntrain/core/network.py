@@ -110,12 +110,20 @@ class Network:
         """Add the gradients for ``dy`` to the store's ``grad``."""
         return self.root.backward(dy)
 
-    def replica(self) -> Network:
-        """Return a network over the same values with its own gradients and scratch memory."""
+    def replica(self, in_shape: Shape | None = None) -> Network:
+        """Return a network over the same values with its own gradients and scratch memory.
+
+        Args:
+            in_shape: of its examples, such as longer sequences; the same where left out.
+
+        Raises:
+            ConfigError: a layer cannot take this shape.
+            ValueError: the parameters would have other shapes.
+        """
         root = copy.deepcopy(self._blueprint)
         return Network(
             root,
-            self.in_shape,
+            self.in_shape if in_shape is None else in_shape,
             seed=self.seed,
             dtype=self.dtype,
             shared=self.store,

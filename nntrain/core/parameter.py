@@ -125,6 +125,8 @@ class ParameterStore:
         self.dtype = dtype
         self.step = 0
         size = sum(p.size for p in self.trainable)
+        if shared is not None and [p.shape for p in parameters] != [p.shape for p in shared.parameters]:
+            raise ValueError("other parameters than those of the store whose values are shared")
         self.value: Array = np.zeros(size, dtype) if shared is None else shared.value
         self.grad: Array = np.zeros(size, dtype)
         buffered = [p for p in self.parameters if not p.trainable]

@@ -1,15 +1,56 @@
-"""Examples as arrays, and the batches of an epoch."""
+"""Examples as arrays, the labels they are judged by, and the batches of an epoch."""
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
 from nntrain.core.array import Array
-from nntrain.core.rng import stream
+from nntrain.core.rng import StepStream, stream
 from nntrain.data.table import Table
+
+
+@dataclass(frozen=True, slots=True)
+class Labels:
+    """The answers that outputs are judged by, one a row.
+
+    Attributes:
+        target: (L,) codes, or (L, D) values.
+        weight: (L,) weights, or None for all ones.
+        rows: (L,) row numbers in the table, from 0, of the cells that hold the answers.
+        base: (L, D) what a value is told relative to, in a differenced series, else None.
+    """
+
+    target: Array
+    weight: Array | None
+    rows: Array
+    base: Array | None = None
+
+    def __len__(self) -> int:
+        return len(self.target)
+
+    def at(self, which: Array) -> Labels:
+        """Return the labels at indexes, or where a mask (L,) is true."""
+        weight = None if self.weight is None else self.weight[which]
+        return Labels(self.target[which], weight, self.rows[which], None if self.base is None else self.base[which])
+
+
+class Reading(Protocol):
+    """How stored numbers become the network's input: the scaling of pixels that are kept as bytes."""
+
+    def apply(self, stored: Array, out: Array) -> None:
+        """Write the float32 input for stored numbers of the same shape."""
+
+
+class Augmentation(Protocol):
+    """Random changes of training examples that keep their labels."""
+
+    def apply(self, x: Array, noise: np.random.Generator) -> None:
+        """Change a batch of inputs (B, ...) in place."""
 
 
 @dataclass(frozen=True)
@@ -17,11 +58,17 @@ class Dataset:
     """Examples, ready for the network.
 
     Attributes:
-        x: (N, F) float32 features.
-        target: (N,) codes, or (N, D) values.
-        weight: (N,) float32 weights, or None for all ones.
-        rows: (N,) row numbers in the table, from 0.
+        x: (N, \\*shape) float32 inputs, or what ``reading`` makes them of.
+        target: (N,) codes or (N, D) values; where the steps of sequences have labels of their own, (N, T) or (N, T, D).
+        weight: (N,) or (N, T) float32 weights, or None for all ones.
+        rows: (N,) or (N, T) row numbers in the table, from 0.
         table: where the rows come from, for messages.
+        lengths: (N,) true numbers of steps of padded sequences, or None where all examples have one shape.
+        per_step: whether each step has a label.
+        base: (N, D) what the values of a differenced series are relative to, or None.
+        reading: turns stored numbers into inputs; None where they are inputs already.
+        augmentation: of training batches, or None.
+        reconstructs: whether the target is the input itself, flattened; ``target`` is then empty (N, 0).
     """
 
     x: Array
@@ -29,43 +76,106 @@ class Dataset:
     weight: Array | None
     rows: Array
     table: Table | None = None
+    lengths: Array | None = None
+    per_step: bool = False
+    base: Array | None = None
+    reading: Reading | None = None
+    augmentation: Augmentation | None = None
+    reconstructs: bool = False
 
     def __len__(self) -> int:
         return len(self.x)
 
+    def replace(self, **changes: object) -> Dataset:
+        """Return the same examples with some attributes changed."""
+        return dataclasses.replace(self, **changes)  # type: ignore[arg-type]
+
     def subset(self, index: Array) -> Dataset:
         """Return the examples at ``index`` (M,)."""
-        weight = None if self.weight is None else self.weight[index]
-        return Dataset(self.x[index], self.target[index], weight, self.rows[index], self.table)
+        by_row = ("x", "target", "weight", "rows", "lengths", "base")
+        chosen = {name: getattr(self, name) for name in by_row}
+        return self.replace(**{name: None if array is None else array[index] for name, array in chosen.items()})
+
+    @property
+    def label_counts(self) -> Array | None:
+        """(N,) how many labels each example has, or None where each has one."""
+        return self.lengths if self.per_step else None
 
     def gather(self, index: Array, batch: Batch) -> Batch:
         """Copy the examples at ``index`` (B,) into the leading rows of a batch's arrays; return that part of them."""
-        rows = len(index)
-        part = batch if rows == len(batch.x) else batch.leading(rows)
-        self.x.take(index, axis=0, out=part.x, mode="clip")
-        self.target.take(index, axis=0, out=part.target, mode="clip")
-        if self.weight is not None and part.weight is not None:
-            self.weight.take(index, axis=0, out=part.weight, mode="clip")
+        part = batch if len(index) == len(batch.x) else batch.part(0, len(index))
+        self.x.take(index, axis=0, out=part.stored, mode="clip")
+        if self.reading is not None:
+            self.reading.apply(part.stored, part.x)
+        if not self.reconstructs:
+            self.target.take(index, axis=0, out=part.target, mode="clip")
+        for own, taken in ((self.weight, part.weight), (self.lengths, part.lengths)):
+            if own is not None and taken is not None:
+                own.take(index, axis=0, out=taken, mode="clip")
         return part
 
     def buffers(self, rows: int) -> Batch:
         """Return arrays for a batch of ``rows``."""
-        weight = None if self.weight is None else np.empty(rows, self.weight.dtype)
-        x = np.empty((rows, *self.x.shape[1:]), self.x.dtype)
-        return Batch(x, np.empty((rows, *self.target.shape[1:]), self.target.dtype), weight)
+
+        def like(array: Array | None) -> Array | None:
+            return None if array is None else np.empty((rows, *array.shape[1:]), array.dtype)
+
+        stored = np.empty((rows, *self.x.shape[1:]), self.x.dtype)
+        x = stored if self.reading is None else np.empty(stored.shape, np.float32)
+        target = (
+            x.reshape(rows, -1) if self.reconstructs else np.empty((rows, *self.target.shape[1:]), self.target.dtype)
+        )
+        return Batch(x, target, like(self.weight), like(self.lengths), self.per_step, stored)
+
+    def inputs(self, start: int, end: int) -> Array:
+        """Return the network's inputs (end - start, \\*shape) of some examples: a view where nothing is to be done."""
+        part = self.x[start:end]
+        if self.reading is None:
+            return part
+        x = np.empty(part.shape, np.float32)
+        self.reading.apply(part, x)
+        return x
+
+    def labels(self, order: Array | None = None) -> Labels:
+        """Return the labels of all examples, in another order of the examples where one is given."""
+
+        def taken(array: Array | None) -> Array | None:
+            return array if array is None or order is None else array[order]
+
+        target = taken(self.inputs(0, len(self)).reshape(len(self), -1) if self.reconstructs else self.target)
+        rows = taken(self.rows)
+        assert target is not None and rows is not None
+        labels = Labels(target, taken(self.weight), rows, taken(self.base))
+        return labels.at(self.steps_there(order)) if self.per_step else labels
+
+    def judged(self, outputs: Array, order: Array | None = None) -> Array:
+        """Return outputs (N, K) or (N, T, K) as rows (L, K), one for each of :meth:`labels`."""
+        return outputs[self.steps_there(order)] if self.per_step else outputs
+
+    def steps_there(self, order: Array | None = None) -> Array:
+        """Return (N, T) bool, false where a step is padding."""
+        assert self.lengths is not None, "only sequences have steps"
+        lengths = self.lengths if order is None else self.lengths[order]
+        return np.asarray(np.arange(self.x.shape[1]) < lengths[:, None])
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Examples of one batch: x (B, F), target (B,) or (B, D), weight (B,) or None."""
+    """Examples of one batch: x (B, ...), target (B, ...), weight and lengths (B,) or None, as in :class:`Dataset`."""
 
     x: Array
     target: Array
     weight: Array | None
+    lengths: Array | None = None
+    per_step: bool = False
+    stored: Array = dataclasses.field(default_factory=lambda: np.empty(0))
 
-    def leading(self, rows: int) -> Batch:
-        """Return the first rows, without copying."""
-        return Batch(self.x[:rows], self.target[:rows], None if self.weight is None else self.weight[:rows])
+    def part(self, start: int, end: int) -> Batch:
+        """Return the examples from ``start`` to ``end``, without copying."""
+        rows = slice(start, end)
+        weight = None if self.weight is None else self.weight[rows]
+        lengths = None if self.lengths is None else self.lengths[rows]
+        return Batch(self.x[rows], self.target[rows], weight, lengths, self.per_step, self.stored[rows])
 
 
 class Loader:
@@ -75,8 +185,8 @@ class Loader:
 
     Args:
         dataset: training examples.
-        batch_size: rows of a batch; ``full`` or more than there are rows: all of them.
-        seed: of the order.
+        batch_size: examples of a batch; ``full`` or more than there are: all of them.
+        seed: of the order, and of the augmentation.
 
     >>> loader = Loader(Dataset(np.zeros((5, 1)), np.arange(5), None, np.arange(5)), batch_size=2, seed=0)
     >>> loader.begin(epoch=1)
@@ -89,18 +199,26 @@ class Loader:
         self.batch_size = len(dataset) if isinstance(batch_size, str) else min(batch_size, len(dataset))
         self.batch_count = -(-len(dataset) // self.batch_size)
         self.seed = seed
+        self.epoch = 1
         self.order: Array = np.arange(len(dataset))
         self._buffers = dataset.buffers(self.batch_size)
         tail = len(dataset) % self.batch_size
-        self._tail = self._buffers.leading(tail) if tail else self._buffers
-        self._weight: Array | None = None
+        self._tail = self._buffers.part(0, tail) if tail else self._buffers
+        self._noise = StepStream(seed, "augmentation")
+        self._counts: Array | None = dataset.label_counts
+        self._weight: Array | None = _example_weights(dataset)
+        self._ordered: tuple[Array | None, Array | None] = self._counts, self._weight
 
     def begin(self, epoch: int) -> None:
-        """Put the rows in the order of an epoch (from 1). One batch of all rows is not shuffled."""
+        """Put the examples in the order of an epoch (from 1). One batch of all is not shuffled."""
+        self.epoch = epoch
         if self.batch_count > 1:
             self.order = stream(self.seed, "shuffle", epoch).permutation(len(self.dataset))
-        if self.dataset.weight is not None:
-            self._weight = self.dataset.weight[self.order]
+        counts, weight = self._counts, self._weight
+        self._ordered = (
+            None if counts is None else counts[self.order],
+            None if weight is None else weight[self.order],
+        )
 
     def bounds(self, number: int) -> tuple[int, int]:
         """Return where batch ``number`` (from 0) begins and ends in the epoch's order."""
@@ -110,26 +228,41 @@ class Loader:
     def batch(self, number: int) -> Batch:
         """Return batch ``number`` of the epoch."""
         start, end = self.bounds(number)
-        return self.dataset.gather(
-            self.order[start:end], self._buffers if end - start == self.batch_size else self._tail
-        )
+        buffers = self._buffers if end - start == self.batch_size else self._tail
+        batch = self.dataset.gather(self.order[start:end], buffers)
+        if self.dataset.augmentation is not None:
+            # Keyed by epoch and batch, so that a run that is resumed within an epoch sees the same pictures.
+            self.dataset.augmentation.apply(batch.x, self._noise.at(self.epoch, number))
+        return batch
+
+    def labels_between(self, start: int, end: int) -> int:
+        """Return how many labels the examples from ``start`` to ``end`` of the epoch's order have."""
+        counts = self._ordered[0]
+        return end - start if counts is None else int(counts[start:end].sum())
 
     def weight_between(self, start: int, end: int) -> float:
-        """Return the sum of the weights of the rows from ``start`` to ``end`` of the epoch's order."""
-        return float(end - start) if self._weight is None else float(self._weight[start:end].sum(dtype=np.float64))
-
-    def ordered(self) -> tuple[Array, Array | None]:
-        """Return target and weight of all rows in the epoch's order."""
-        return self.dataset.target[self.order], self._weight
+        """Return the sum of the weights of those labels."""
+        weight = self._ordered[1]
+        if weight is None:
+            return float(self.labels_between(start, end))
+        return float(weight[start:end].sum(dtype=np.float64))
 
     def describe_rows(self, start: int, end: int, most: int = 8) -> str:
-        """Return the lines that the rows from ``start`` to ``end`` of the epoch's order stand on, in words."""
-        rows = np.sort(self.dataset.rows[self.order[start:end]])
+        """Return the lines that the examples from ``start`` to ``end`` of the epoch's order begin on, in words."""
+        rows = self.dataset.rows[self.order[start:end]]
+        rows = np.sort(rows if rows.ndim == 1 else rows[:, 0])
         table = self.dataset.table
         if table is None:
             return f"rows {_listed(rows[:most].tolist(), len(rows))}"
         places = table.places(rows[:most])
         return f"{places[0][0]}, lines {_listed([line for _, line in places], len(rows))}"
+
+
+def _example_weights(dataset: Dataset) -> Array | None:
+    """Return the weight (N,) of each example: the sum over its steps where these have labels."""
+    if dataset.weight is None or not dataset.per_step:
+        return dataset.weight
+    return np.asarray(np.where(dataset.steps_there(), dataset.weight, 0).sum(axis=1, dtype=np.float64))
 
 
 def _listed(numbers: Sequence[int], count: int) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -35,6 +36,7 @@ class Summary:
         rows: of each part.
         columns: names by kind.
         inputs: how many inputs the network has.
+        form: a line on how columns become inputs.
         target: names of the target columns.
         task: kind of the task.
         classes: rows of each class, empty where there are none.
@@ -45,6 +47,7 @@ class Summary:
     rows: dict[str, int]
     columns: dict[str, list[str]]
     inputs: int
+    form: str
     target: list[str]
     task: str
     classes: dict[str, int] = field(default_factory=dict)
@@ -54,8 +57,7 @@ class Summary:
     def lines(self) -> list[str]:
         """Return the summary as lines of text."""
         rows = ", ".join(f"{count:,} {part}" for part, count in self.rows.items())
-        kinds = ", ".join(f"{len(names)} {kind}" for kind, names in self.columns.items() if names)
-        lines = [f"rows: {rows}", f"columns: {kinds} -> {self.inputs} inputs"]
+        lines = [f"rows: {rows}", self.form]
         if self.classes:
             counts = ", ".join(f"{quote(label)} {count:,}" for label, count in list(self.classes.items())[:12])
             more = f", ... ({len(self.classes)} classes)" if len(self.classes) > 12 else ""
@@ -81,26 +83,27 @@ class Summary:
         }
 
 
-def summarize(
-    table: Table, preprocessing: Preprocessing, kinds: Mapping[str, ColumnKind], parts: Mapping[str, Dataset]
-) -> Summary:
+def summarize(table: Table, preprocessing: Preprocessing, parts: Mapping[str, Dataset]) -> Summary:
     """Return the summary of a table and its parts."""
-    task = preprocessing.task
+    task, form = preprocessing.task, preprocessing.form
+    kinds = form.kinds
     names = {
         kind: [n for n, k in kinds.items() if k == kind] for kind in ("numeric", "categorical", "boolean", "datetime")
     }
     summary = Summary(
         rows={part: len(data) for part, data in parts.items()},
         columns={kind: found for kind, found in names.items() if found},
-        inputs=preprocessing.shape[0],
+        inputs=math.prod(preprocessing.shape),
+        form=form.describe(),
         target=list(task.targets),
         task=task.kind,
     )
     if task.is_classification:
-        counts = sum(np.bincount(data.target, minlength=len(task.classes)) for data in parts.values())
+        counts = sum(np.bincount(data.labels().target, minlength=len(task.classes)) for data in parts.values())
         summary.classes = {label: int(count) for label, count in zip(task.classes, np.asarray(counts), strict=True)}
-    summary.missing = _missing(kinds, parts)
-    summary.findings = [*_ids(table, names["numeric"]), *_copies(table, preprocessing, kinds), *_duplicates(parts)]
+    if form.is_table:
+        summary.missing = _missing(kinds, parts)
+        summary.findings = [*_ids(table, names["numeric"]), *_copies(table, preprocessing, kinds), *_duplicates(parts)]
     return summary
 
 

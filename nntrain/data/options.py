@@ -94,6 +94,10 @@ class SeriesOptions:
     include_target: bool = True
 
 
+FORM_OPTIONS = {"image": ImageOptions, "sequence": SequenceOptions, "series": SeriesOptions}
+"""The options of each form of an example, by their key in the data section."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DataOptions:
     """Where the rows come from, what is predicted from what, and how the cells become numbers.

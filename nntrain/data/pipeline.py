@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -10,31 +10,28 @@ import numpy as np
 from nntrain.core.array import Array
 from nntrain.core.task import Task
 from nntrain.data.batches import Dataset
-from nntrain.data.category_encoder import CategoryEncoder
-from nntrain.data.encoders import Encoder
-from nntrain.data.features import encoder_from
-from nntrain.data.notices import Notice, grouped
+from nntrain.data.forms import form_from
+from nntrain.data.forms.base import Form
+from nntrain.data.notices import grouped
 from nntrain.data.table import ReadOptions, Table
 from nntrain.data.target import Target
-from nntrain.errors import DataError, did_you_mean, enumerate_names, quote
+from nntrain.errors import DataError, enumerate_names, quote
 
 
 class Preprocessing:
-    """Encoders of the feature columns, in their order, and the target.
+    """The form of an example, with all it has learnt, and the target.
 
     Everything it knows comes from training rows. Columns are found by name.
 
     Args:
-        encoders: one for each feature column.
+        form: fitted.
         target: fitted.
         read_options: how the training files were written; files to be judged are read in the same way.
         weight: name of the column of sample weights, or None.
     """
 
-    def __init__(
-        self, encoders: Sequence[Encoder], target: Target, read_options: ReadOptions, weight: str | None = None
-    ) -> None:
-        self.encoders = list(encoders)
+    def __init__(self, form: Form, target: Target, read_options: ReadOptions, weight: str | None = None) -> None:
+        self.form = form
         self.target = target
         self.read_options = read_options
         self.weight = weight
@@ -45,86 +42,48 @@ class Preprocessing:
 
     @property
     def feature_names(self) -> list[str]:
-        """Names of the network's inputs, F of them."""
-        return [name for encoder in self.encoders for name in encoder.outputs()]
+        """Names of the places on the last axis of the network's input, F of them."""
+        return self.form.feature_names
 
     @property
     def shape(self) -> tuple[int, ...]:
         """Shape of one example."""
-        return (len(self.feature_names),)
+        return self.form.shape
 
     @property
     def embedded(self) -> dict[int, int]:
-        """Input columns that hold codes to be embedded, with the number of codes."""
-        found, at = {}, 0
-        for encoder in self.encoders:
-            codes = encoder.embedded if isinstance(encoder, CategoryEncoder) else None
-            if codes is not None:
-                found[at] = codes
-            at += len(encoder.outputs())
-        return found
+        """Places on the last axis that hold codes to be embedded, with the number of codes."""
+        return self.form.embedded
 
-    def decode(self, values: Array) -> Array:
-        """Return predicted values (N, D) in the units of the table."""
-        return self.target.decode(values)
+    def decode(self, values: Array, base: Array | None = None) -> Array:
+        """Return predicted values (L, D) in the units of the table."""
+        return self.form.restore(self.target.decode(values), base)
 
     def features(self, table: Table) -> tuple[Array, list[str]]:
-        """Return the network's input (N, F) float32 for a table, and notices.
+        """Return the network's input (N, \\*shape) for a table without labels, and notices.
 
         Raises:
             DataError: a feature column is missing, or a cell is not what it must be.
         """
-        (x,), notices = self.parts(table, [np.arange(table.rows)])
-        return x, grouped(notices)
+        data, notices = self.apply(table)
+        return data.inputs(0, len(data)), notices
 
-    def parts(self, table: Table, rows: Sequence[Array]) -> tuple[list[Array], list[Notice]]:
-        """Return the network's input for some rows of a table, once for each array of row numbers, and notices.
+    def apply(self, table: Table) -> tuple[Dataset, list[str]]:
+        """Return a table's features as examples without labels, and notices."""
+        return self._examples(table, None, None)
 
-        Column by column, so that no more than one column is in memory as float64.
-        """
-        self._check_columns(table)
-        parts = [np.empty((len(chosen), len(self.feature_names)), np.float32) for chosen in rows]
-        notices: list[Notice] = []
-        at = 0
-        for encoder in self.encoders:
-            for values in encoder.apply(table.columns[encoder.name]):
-                narrow = self._narrow(table, encoder.name, values)
-                for part, chosen in zip(parts, rows, strict=True):
-                    part[:, at] = narrow[chosen]
-                at += 1
-            notices += encoder.notices
-        return parts, notices
+    def labelled(self, table: Table) -> tuple[Dataset, list[str]]:
+        """Return a table's examples with labels; a class that is not known has the code -1."""
+        return self._examples(table, self.target, self.weights(table))
 
-    def _check_columns(self, table: Table) -> None:
-        wanted = [encoder.name for encoder in self.encoders]
-        lacking = [name for name in wanted if name not in table.columns]
-        if lacking:
-            raise DataError(
-                f"column {quote(lacking[0])} is missing{did_you_mean(lacking[0], table.names)}",
-                path=table.path,
-                help="the network was trained on it; give the file this column",
-                notes=[
-                    *([f"{len(lacking)} are missing: {enumerate_names(lacking)}"] if len(lacking) > 1 else []),
-                    f"columns found: {enumerate_names(table.names)}",
-                ],
-            )
-
-    def _narrow(self, table: Table, name: str, values: Array) -> Array:
-        with np.errstate(over="ignore"):
-            narrow = values.astype(np.float32)
-        if np.isfinite(narrow).all():
-            return narrow
-        path, line = table.place(int(np.flatnonzero(~np.isfinite(narrow))[0]))
-        raise DataError(
-            f"column {quote(name)}: the scaled value does not fit into float32",
-            path=path,
-            line=line,
-            help="correct the cell, or use data.scale: quantile",
-        )
+    def _examples(self, table: Table, target: Target | None, weight: Array | None) -> tuple[Dataset, list[str]]:
+        self.form.check_columns(table)
+        found, notices = self.form.examples(table, {"rows": np.arange(table.rows)}, target, weight)
+        return found["rows"], grouped(notices)
 
     def extra_columns(self, table: Table) -> list[str]:
         """Return a notice of the columns that nothing is done with, if there are any."""
-        used = {encoder.name for encoder in self.encoders} | set(self.task.targets) | {self.weight}
+        used = {*self.form.columns, *self.target.columns, self.weight}
         extra = [quote(name) for name in table.names if name not in used]
         return [f"columns that are not used: {enumerate_names(extra, 10)}"] if extra else []
 
@@ -132,17 +91,9 @@ class Preprocessing:
         """Return the sample weights (N,) of a table, or None where there are none."""
         return None if self.weight is None or self.weight not in table.columns else sample_weights(table, self.weight)
 
-    def apply(self, table: Table) -> tuple[Dataset, list[str]]:
-        """Return a table's features as examples without targets, and notices."""
-        x, notices = self.features(table)
-        return Dataset(x, np.zeros(len(x)), None, np.arange(len(x)), table), notices
-
     def state(self) -> tuple[dict[str, Any], dict[str, Array]]:
         """Return everything learnt: plain values, and the arrays they refer to."""
         arrays: dict[str, Array] = {}
-        features = [
-            {"name": encoder.name, **_plain(encoder.state(), f"{i}", arrays)} for i, encoder in enumerate(self.encoders)
-        ]
         options = self.read_options
         reading = {
             "delimiter": options.delimiter,
@@ -151,37 +102,43 @@ class Preprocessing:
             "encoding": options.encoding,
             "missing_values": list(options.missing_values),
         }
-        return {"features": features, "target": self.target.state(), "read": reading, "weight": self.weight}, arrays
+        plain = {
+            "form": _plain({"form": self.form.name, **self.form.state()}, "form", arrays),
+            "target": self.target.state(),
+            "read": reading,
+            "weight": self.weight,
+        }
+        return plain, arrays
 
     @classmethod
     def load(cls, plain: Mapping[str, Any], arrays: Mapping[str, Array]) -> Preprocessing:
         """Return the preprocessing that :meth:`state` described."""
-        encoders = [encoder_from(spec["name"], _whole(spec, arrays)) for spec in plain["features"]]
         reading = dict(plain["read"])
         reading["missing_values"] = tuple(reading["missing_values"])
-        return cls(encoders, Target.load(plain["target"]), ReadOptions(**reading), plain["weight"])
+        form = form_from(_whole(plain["form"], arrays))
+        return cls(form, Target.load(plain["target"]), ReadOptions(**reading), plain["weight"])
 
 
-def _plain(state: Mapping[str, Any], path: str, arrays: dict[str, Array]) -> dict[str, Any]:
+def _plain(value: Any, path: str, arrays: dict[str, Array]) -> Any:
     """Return a state with its arrays moved into ``arrays``, and their names in their places."""
-    plain: dict[str, Any] = {}
-    for key, value in state.items():
-        if isinstance(value, np.ndarray):
-            arrays[f"{path}.{key}"] = value
-            plain[key] = {"array": f"{path}.{key}"}
-        else:
-            plain[key] = _plain(value, f"{path}.{key}", arrays) if isinstance(value, Mapping) else value
+    if isinstance(value, np.ndarray):
+        arrays[path] = value
+        return {"array": path}
+    if isinstance(value, Mapping):
+        return {key: _plain(inner, f"{path}.{key}", arrays) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_plain(inner, f"{path}.{i}", arrays) for i, inner in enumerate(value)]
+    return value
+
+
+def _whole(plain: Any, arrays: Mapping[str, Array]) -> Any:
+    if isinstance(plain, Mapping):
+        if set(plain) == {"array"}:
+            return arrays[plain["array"]]
+        return {key: _whole(inner, arrays) for key, inner in plain.items()}
+    if isinstance(plain, list):
+        return [_whole(inner, arrays) for inner in plain]
     return plain
-
-
-def _whole(plain: Mapping[str, Any], arrays: Mapping[str, Array]) -> dict[str, Any]:
-    whole: dict[str, Any] = {}
-    for key, value in plain.items():
-        if isinstance(value, Mapping):
-            whole[key] = arrays[value["array"]] if set(value) == {"array"} else _whole(value, arrays)
-        else:
-            whole[key] = value
-    return whole
 
 
 def sample_weights(table: Table, name: str) -> Array:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -10,18 +10,18 @@ import numpy as np
 
 from nntrain.core.array import Array
 from nntrain.core.task import Task, TaskKind
-from nntrain.data.batches import Dataset, Loader
+from nntrain.data.batches import Dataset, Labels, Loader
 from nntrain.data.classes import class_weights
-from nntrain.data.encoders import IMPUTED, Encoder
-from nntrain.data.features import make_encoders
+from nntrain.data.encoders import IMPUTED
 from nntrain.data.findings import Summary, summarize
+from nntrain.data.forms import form_of
 from nntrain.data.labels import labels_of
 from nntrain.data.notices import Notice, grouped
 from nntrain.data.options import DataOptions
 from nntrain.data.parts import Resolve, check_method, choose_parts
 from nntrain.data.pipeline import Preprocessing, sample_weights
 from nntrain.data.table import ReadOptions, Table, read_table
-from nntrain.data.target import check_target, decide_kind, fit_target, names_of
+from nntrain.data.target import check_target, decide_kind, names_of
 from nntrain.errors import ConfigError, DataError, enumerate_names, quote
 
 
@@ -83,30 +83,35 @@ def prepare(
         ConfigError: keys of the data section contradict each other.
         DataError: a file or column is missing or unusable.
     """
+    form_class = form_of(options)
+    options = form_class.adjust(options)
     check_method(options)
     table = _read(names_of(options.train), options, resolve)
     kind = decide_kind(table, options, task_hint)
     outside = _outside_tables(options, resolve)
-    encoders, kinds, notices = make_encoders(table, options)
-    usable = _usable_rows(table, encoders)
-    check_target(table, options, kind, usable)
+    form = form_class.make(table, options)
+    usable = form.select(table)
+    check_target(table, options, kind, form.label_rows(table, usable))
     split, said = choose_parts(table, options, resolve, kind, seed, fold, usable)
     inside = {"train": split.train, "validation": split.validation, "test": split.test}
     rows = {part: chosen for part, chosen in inside.items() if part == "train" or len(chosen)}
-    preprocessing, odd = _fit(table, options, kind, encoders, rows, scales_target)
+    target = form.fit_target(table, options, kind, scales_target, rows)
+    odd = form.fit(table, form.rows_of(table, rows["train"]))
+    preprocessing = Preprocessing(form, target, read_options(options), options.weight)
     parts, found = _examples(table, preprocessing, rows)
     _check_weight(parts["train"], options.weight)
-    odd += [notice for notice in found if notice.sentence != IMPUTED]  # the summary counts missing cells
+    # of a table the summary counts the missing cells
+    odd += [notice for notice in found if not form.is_table or notice.sentence != IMPUTED]
     for part, other in outside.items():
-        given, found = _examples(other, preprocessing, {part: _usable_rows(other, encoders)})
+        given, found = _examples(other, preprocessing, {part: form.select(other)})
         parts |= given
         odd += found
     if class_weight is not None:
         parts["train"] = _weighted(parts["train"], preprocessing.task, class_weight, table.path)
-    summary = summarize(table, preprocessing, kinds, parts)
+    summary = summarize(table, preprocessing, parts)
     tables = [table, *outside.values()]
     read = [notice for t in tables for notice in t.notices]
-    told = [*read, *said, *preprocessing.target.notices, *notices, *grouped(odd), *summary.findings]
+    told = [*read, *said, *preprocessing.target.notices, *form.notices, *grouped(odd), *summary.findings]
     read_as = {"train": table, **outside}
     sources = {
         path: {"sha256": digest, "part": part} for part, t in read_as.items() for path, digest in t.sha256.items()
@@ -121,24 +126,6 @@ def prepare(
         [*told, *_dropped(table, usable)],
         sources,
     )
-
-
-def _fit(
-    table: Table,
-    options: DataOptions,
-    kind: TaskKind,
-    encoders: Sequence[Encoder],
-    rows: Mapping[str, Array],
-    scales_target: bool,
-) -> tuple[Preprocessing, list[Notice]]:
-    """Return the preprocessing, fitted on the training rows alone, and what was odd about the columns."""
-    held = {part: chosen for part, chosen in rows.items() if part != "train"}
-    target = fit_target(table, options, kind, rows["train"], scales_target, held)
-    odd: list[Notice] = []
-    for encoder in encoders:
-        encoder.fit(table.columns[encoder.name], rows["train"])
-        odd += encoder.notices
-    return Preprocessing(encoders, target, read_options(options), options.weight), odd
 
 
 def _dropped(table: Table, usable: Array) -> list[str]:
@@ -167,37 +154,25 @@ def _outside_tables(options: DataOptions, resolve: Resolve) -> dict[str, Table]:
     }
 
 
-def _usable_rows(table: Table, encoders: Sequence[Encoder]) -> Array:
-    """Return the rows that are kept: all, but for ``missing: drop`` those without a missing cell."""
-    whole = np.ones(table.rows, bool)
-    for encoder in encoders:
-        if encoder.missing == "drop" and encoder.name in table.columns:
-            whole &= ~table.columns[encoder.name].missing(numeric=encoder.kind != "categorical")
-    if not whole.any():
-        raise DataError("every row has a missing cell, and data.missing is 'drop'", path=table.path, help="use auto")
-    return np.flatnonzero(whole)
-
-
 def _examples(
     table: Table, preprocessing: Preprocessing, rows: Mapping[str, Array]
 ) -> tuple[dict[str, Dataset], list[Notice]]:
     """Return the examples at some rows of a table, by part, and notices."""
-    target = preprocessing.target.encode(table)
-    used = np.concatenate(list(rows.values()))
-    if preprocessing.task.is_classification and (target[used] < 0).any():
-        unknown = np.sort(used[target[used] < 0])
-        raise unknown_classes(table, preprocessing, unknown, "add rows of this class to the training data")
     weight = None if preprocessing.weight is None else sample_weights(table, preprocessing.weight)
-    inputs, notices = preprocessing.parts(table, list(rows.values()))
-    parts = {
-        part: Dataset(x, target[chosen], None if weight is None else weight[chosen], chosen, table)
-        for (part, chosen), x in zip(rows.items(), inputs, strict=True)
-    }
+    preprocessing.form.check_columns(table)
+    parts, notices = preprocessing.form.examples(table, rows, preprocessing.target, weight)
+    if preprocessing.task.is_classification:
+        labels = [data.labels() for data in parts.values()]
+        unknown = np.concatenate([found.rows[found.target < 0] for found in labels])
+        if len(unknown):
+            help = "add rows of this class to the training data"
+            raise unknown_classes(table, preprocessing, np.sort(unknown), help)
     return parts, notices
 
 
 def _check_weight(train: Dataset, name: str | None) -> None:
-    if train.weight is not None and train.table is not None and not train.weight.any():
+    labels = train.labels()
+    if labels.weight is not None and train.table is not None and not labels.weight.any():
         raise DataError(
             f"column {quote(name)}: the weights of all training rows are 0",
             path=train.table.path,
@@ -211,7 +186,7 @@ def _weighted(data: Dataset, task: Task, spec: str | Mapping[str, float], path: 
         raise ConfigError(f"class_weight: expected a classification, and the task is {task.kind}", help="leave it out")
     by_class = class_weights(task, data.target, spec, path)[data.target]
     weight = by_class if data.weight is None else by_class * data.weight
-    return Dataset(data.x, data.target, weight.astype(np.float32), data.rows, data.table)
+    return data.replace(weight=weight.astype(np.float32))
 
 
 _UNKNOWN_HELP = "nntrain eval --unknown-class wrong counts such rows as errors, skip leaves them out"
@@ -241,13 +216,15 @@ class Judged:
     """A table to be judged.
 
     Attributes:
-        dataset: its examples; a row of an unknown class has the code -1.
-        known: (N,) whether the class is known.
-        truth: the target columns as they stand, by name.
+        dataset: its examples; a label of an unknown class has the code -1.
+        labels: of the examples.
+        known: (L,) whether the class of a label is known.
+        truth: the target columns at the labels, as they stand, by name.
         notices: what is worth knowing.
     """
 
     dataset: Dataset
+    labels: Labels
     known: Array
     truth: dict[str, list[Any]]
     notices: list[str]
@@ -261,22 +238,21 @@ def load_for_eval(
     Raises:
         DataError: a column is missing, or a class is unknown and that is an error.
     """
-    target = preprocessing.target.encode(table)
-    x, notices = preprocessing.features(table)
-    known = target >= 0 if preprocessing.task.is_classification else np.ones(len(x), bool)
+    data, notices = preprocessing.labelled(table)
+    labels = data.labels()
+    known = labels.target >= 0 if preprocessing.task.is_classification else np.ones(len(labels), bool)
     if not known.all():
         if unknown_class == "error":
-            raise unknown_classes(table, preprocessing, np.flatnonzero(~known))
+            raise unknown_classes(table, preprocessing, np.sort(labels.rows[~known]))
         verb = "count as errors" if unknown_class == "wrong" else "are left out"
         notices.append(
-            f"{int((~known).sum())} of {len(x)} rows have a class the network was not trained on: they {verb}"
+            f"{int((~known).sum())} of {len(known)} rows have a class the network was not trained on: they {verb}"
         )
     notices += preprocessing.extra_columns(table)
     if preprocessing.task.is_classification:
-        absent = set(range(len(preprocessing.task.classes))) - set(target.tolist())
+        absent = set(range(len(preprocessing.task.classes))) - set(labels.target.tolist())
         listed = [quote(preprocessing.task.classes[code]) for code in sorted(absent)]
         if listed:
             notices.append(f"no rows of class {enumerate_names(listed, 10)}")
-    truth: dict[str, list[Any]] = {name: table.columns[name].text().tolist() for name in preprocessing.task.targets}
-    weight = preprocessing.weights(table)
-    return Judged(Dataset(x, target, weight, np.arange(len(x)), table), known, truth, notices)
+    truth = preprocessing.form.truth(table, preprocessing.target, labels)
+    return Judged(data, labels, known, truth, notices)

@@ -38,6 +38,11 @@ class Target:
     scalers: list[Affine]
     notices: list[str]
 
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Names of the table's columns it is read from."""
+        return self.task.targets
+
     def decode(self, values: Array) -> Array:
         """Return predicted values (N, D) in the units of the table, float64."""
         columns = [scaler.invert(values[:, i].astype(np.float64)) for i, scaler in enumerate(self.scalers)]

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Annotated, Any, ClassVar, TypeAlias
 
 from nntrain.core.layer import Layer
+from nntrain.errors import ConfigError
 from nntrain.layers.dense import Dense
 from nntrain.registry import Registered, Registry
 
@@ -15,18 +16,53 @@ class Architecture:
 
     Attributes:
         default_loss: name of the loss that comes with the architecture, where the config names none.
+        takes: the forms of an example it takes, by the number of axes: 1 for a row (F,), 2 for a sequence (T, F), 3 for
+            an image (H, W, C).
+        flattens: whether an example of several axes is to be made one row (F,) first.
+        reconstructs: whether its target is its input.
+        embedding: length of the vectors of category codes and tokens; None takes it from their number.
     """
 
     default_loss: ClassVar[str | None] = None
+    takes: ClassVar[frozenset[int]] = frozenset({1, 2, 3})
+    flattens: ClassVar[bool] = False
+    reconstructs: ClassVar[bool] = False
+    embedding: int | None = None
 
-    def hidden_layers(self) -> Sequence[Layer]:
-        """Return the layers before the output layer, in order."""
+    def hidden_layers(self, axes: int = 1, per_step: bool = False) -> Sequence[Layer]:
+        """Return the layers before the output layer, in order.
+
+        Args:
+            axes: of an example: 1 for a row, 2 for a sequence, 3 for an image.
+            per_step: whether the network must give an output for each step of a sequence.
+
+        Raises:
+            ConfigError: arguments do not fit each other or the form of the examples.
+        """
         return ()
+
+    def check_form(self, axes: int) -> None:
+        """Raise ConfigError where the architecture does not take examples of so many axes."""
+        if axes not in self.takes:
+            name = ARCHITECTURES.name_of(self)
+            needed = " or ".join(_NEEDS[number] for number in sorted(self.takes))
+            raise ConfigError(
+                f"{name} takes {needed}, and an example is {_FORMS[axes]}",
+                help="; ".join(_REMEDIES[number] for number in sorted(self.takes)) + "; or choose another architecture",
+            )
 
     def output_layer(self, units: int) -> Layer:
         """Return the layer that ends the network, with one output for each class or target."""
         return Dense(units)
 
+
+_FORMS = {1: "a row of features", 2: "a sequence", 3: "an image"}
+_NEEDS = {1: "rows of features", 2: "sequences", 3: "images"}
+_REMEDIES = {
+    1: "remove data.image, data.sequence or data.series",
+    2: "say how rows become sequences with data.sequence or data.series",
+    3: "say how columns become pixels with data.image",
+}
 
 ARCHITECTURES: Registry[Architecture] = Registry("architecture", Architecture, "nntrain.models")
 

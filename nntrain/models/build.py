@@ -10,6 +10,7 @@ from nntrain.core.array import Shape
 from nntrain.core.layer import LAYERS, Layer, LayerLike
 from nntrain.core.network import Network
 from nntrain.core.task import Task
+from nntrain.errors import ConfigError
 from nntrain.layers.sequential import Sequential
 from nntrain.losses.base import Loss
 from nntrain.models.base import Architecture
@@ -20,12 +21,14 @@ class FeatureLayout:
     """The form of one example as the network gets it.
 
     Attributes:
-        shape: of one example, (F,) for a table.
-        embedded: columns that hold category codes to be embedded, with the number of categories of each.
+        shape: of one example: (F,) for a table, (T, F) for a sequence, (H, W, C) for an image.
+        embedded: places on the last axis that hold codes to be embedded, with the number of codes of each.
+        per_step: whether each step of a sequence has a label, and so an output.
     """
 
     shape: Shape
     embedded: Mapping[int, int]
+    per_step: bool = False
 
 
 def build_network(
@@ -36,12 +39,27 @@ def build_network(
     output_activation: str | Mapping[str, Any] | None,
     seed: int,
 ) -> Network:
-    """Return the network of an architecture for a data layout, a loss and a task."""
-    layers: list[LayerLike] = [*_input_layers(layout), *architecture.hidden_layers()]
-    layers.append(architecture.output_layer(loss.outputs(task)))
+    """Return the network of an architecture for a data layout, a loss and a task.
+
+    Raises:
+        ConfigError: the architecture does not take such examples, or does not end with one output a class or target.
+    """
+    axes, units = len(layout.shape), loss.outputs(task)
+    architecture.check_form(axes)
+    layers: list[LayerLike] = [*_input_layers(layout, architecture)]
+    layers += architecture.hidden_layers(axes, layout.per_step)
+    layers.append(architecture.output_layer(units))
     if output_activation is not None and not is_implied(loss, output_activation):
         layers.append(LAYERS.build(output_activation))
-    return Network(Sequential(layers), layout.shape, seed=seed)
+    network = Network(Sequential(layers), layout.shape, seed=seed)
+    expected = (layout.shape[0], units) if layout.per_step else (units,)
+    if network.out_shape != expected:
+        remedy = "keep the number of steps" if layout.per_step else "end with flatten, global_average_pool or last_step"
+        raise ConfigError(
+            f"the network gives an output of shape {network.out_shape}, and the target needs {expected}",
+            help=f"the layers before the output layer must {remedy}",
+        )
+    return network
 
 
 def is_implied(loss: Loss, output_activation: str | Mapping[str, Any]) -> bool:
@@ -50,12 +68,16 @@ def is_implied(loss: Loss, output_activation: str | Mapping[str, Any]) -> bool:
     return name in (loss.implied_activation, "identity")
 
 
-def _input_layers(layout: FeatureLayout) -> Sequence[Layer]:
-    if not layout.embedded:
-        return ()
-    spec = {
-        "name": "category_embedding",
-        "columns": list(layout.embedded),
-        "categories": list(layout.embedded.values()),
-    }
-    return (LAYERS.build(spec),)
+def _input_layers(layout: FeatureLayout, architecture: Architecture) -> Sequence[Layer]:
+    layers = []
+    if layout.embedded:
+        spec = {
+            "name": "category_embedding",
+            "columns": list(layout.embedded),
+            "categories": list(layout.embedded.values()),
+            "dimensions": architecture.embedding,
+        }
+        layers.append(LAYERS.build(spec))
+    if architecture.flattens and len(layout.shape) > 1 and not layout.per_step:
+        layers.append(LAYERS.build("flatten"))
+    return layers

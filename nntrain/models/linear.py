@@ -20,6 +20,8 @@ class Linear(Architecture):
     False
     """
 
+    flattens = True
+
     def __init__(self, bias: bool = True, kernel_initializer: InitializerLike = "glorot_uniform") -> None:
         self.bias = bias
         self.kernel_initializer = INITIALIZERS.build(kernel_initializer)
@@ -40,6 +42,7 @@ class Perceptron(Architecture):
     """
 
     default_loss = "perceptron"
+    flattens = True
 
     def output_layer(self, units: int) -> Layer:
         return Dense(units, kernel_initializer="zeros")

@@ -30,6 +30,8 @@ class MLP(Architecture):
     ['Dense', 'Relu']
     """
 
+    flattens = True
+
     def __init__(
         self,
         hidden: Annotated[list[Annotated[int, Ge(1)]], MinLen(1)] = [64, 64],  # noqa: B006 - read, never written
@@ -46,7 +48,7 @@ class MLP(Architecture):
         self.kernel_initializer = INITIALIZERS.build(kernel_initializer)
         self.bias_initializer = INITIALIZERS.build(bias_initializer)
 
-    def hidden_layers(self) -> Sequence[Layer]:
+    def hidden_layers(self, axes: int = 1, per_step: bool = False) -> Sequence[Layer]:
         specs: list[Any] = []
         for units in self.hidden:
             specs.append(self._dense(units))

@@ -26,5 +26,5 @@ class LayerList(Architecture):
     def __init__(self, layers: Annotated[list[LayerLike], MinLen(1)]) -> None:
         self.layers = layers
 
-    def hidden_layers(self) -> Sequence[Layer]:
+    def hidden_layers(self, axes: int = 1, per_step: bool = False) -> Sequence[Layer]:
         return sequential.Sequential(self.layers).layers

@@ -11,6 +11,7 @@ from nntrain.core.layer import Context, Layer
 from nntrain.core.network import Network
 from nntrain.data.batches import Batch
 from nntrain.losses.base import Loss
+from nntrain.train.labelled import value_and_grad
 
 
 def find_nonfinite(network: Network, loss: Loss, batches: Iterable[Batch], step: int) -> str:
@@ -27,7 +28,7 @@ def find_nonfinite(network: Network, loss: Loss, batches: Iterable[Batch], step:
         _watch(layer, found)
     twin.store.begin_step()
     for number, batch in enumerate(batches):
-        reason = _run(twin, loss, batch, Context(training=True, step=step, batch=number), found)
+        reason = _run(twin, loss, batch, Context(training=True, step=step, batch=number, lengths=batch.lengths), found)
         if reason is not None:
             return reason
     return "the norm of the gradient is not finite"
@@ -45,7 +46,7 @@ def _run(twin: Network, loss: Loss, batch: Batch, ctx: Context, found: list[str]
     """Return what is not finite in a forward and backward pass of a batch, or None."""
     if not _is_finite(batch.x):
         return f"the features hold {_kind(batch.x)}"
-    value, dy = loss.value_and_grad(twin.forward(batch.x, ctx), batch.target, batch.weight)
+    value, dy = value_and_grad(loss, twin.forward(batch.x, ctx), batch)
     if not found and not np.isfinite(value):
         return f"the loss became {_kind(np.asarray(value))}"
     twin.backward(dy)

@@ -8,9 +8,11 @@ from typing import TypeAlias
 
 import numpy as np
 
-from nntrain.core.array import Array
+from nntrain.core.array import Array, Shape
+from nntrain.core.layer import Context
 from nntrain.core.network import Network
-from nntrain.core.task import Task
+from nntrain.data.batches import Dataset, Labels
+from nntrain.errors import ConfigError, DataError
 from nntrain.losses.base import Loss
 from nntrain.metrics.base import Metric, Predictions, Undefined, evaluate, weighted_mean
 
@@ -18,7 +20,8 @@ BATCH = 256
 """Rows in a batch of evaluation. It is fixed, and the last batch is padded, because a matrix product may round
 differently at another size; so a row's prediction does not depend on the rows around it."""
 
-Decode: TypeAlias = Callable[[Array], Array]
+Decode: TypeAlias = Callable[[Array, Array | None], Array]
+"""Maps values (L, D) to the target's own units, given what they are relative to (L, D) or None."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,44 +56,86 @@ class Evaluator:
         self.loss = loss
         self.metrics = metrics
         self.decode = decode
-        self._batch = np.zeros((BATCH, *network.in_shape), network.dtype)
+        self._networks: dict[Shape, Network] = {network.in_shape: network}
+        self._batches: dict[Shape, Array] = {}
 
-    def outputs(self, x: Array) -> Array:
-        """Return the network's outputs (N, K) for features (N, \\*in_shape)."""
-        outputs = np.empty((len(x), *self.network.out_shape), self.network.dtype)
-        for start in range(0, len(x), BATCH):
-            part = x[start : start + BATCH]
-            if len(part) < BATCH:
-                self._batch[: len(part)] = part
-                self._batch[len(part) :] = 0
-                part = self._batch
-            outputs[start : start + BATCH] = self.network.forward(part)[: len(x) - start]
+    def outputs(self, data: Dataset) -> Array:
+        """Return the network's outputs (L, K), one row for each of the data's labels.
+
+        Raises:
+            DataError: sequences are longer than any in training, and the network takes no longer ones.
+        """
+        return data.judged(self.all_outputs(data))
+
+    def all_outputs(self, data: Dataset) -> Array:
+        """Return the network's outputs (N, \\*out_shape), those of padding included."""
+        network = self._network_for(data)
+        batch = self._batches.setdefault(network.in_shape, np.zeros((BATCH, *network.in_shape), network.dtype))
+        outputs = np.empty((len(data), *network.out_shape), network.dtype)
+        for start in range(0, len(data), BATCH):
+            rows = min(BATCH, len(data) - start)
+            part = data.inputs(start, start + rows)
+            if rows < BATCH:
+                batch[:rows], batch[rows:] = part, 0
+                part = batch
+            lengths = None if data.lengths is None else np.zeros(BATCH, np.int64)
+            if lengths is not None and data.lengths is not None:
+                lengths[:rows] = data.lengths[start : start + rows]
+            outputs[start : start + BATCH] = network.forward(part, Context(lengths=lengths))[:rows]
         return outputs
 
-    def judge(self, outputs: Array, target: Array, weight: Array | None) -> Judgement:
-        """Return loss and metrics of outputs (N, K) for a target as in :class:`~nntrain.core.task.Task`."""
-        task = self.loss.task
+    def _network_for(self, data: Dataset) -> Network:
+        """Return the network itself, or one over the same weights for longer sequences."""
+        shape = data.x.shape[1:]
+        if shape not in self._networks:
+            self._networks[shape] = self._longer(data, shape)
+        return self._networks[shape]
+
+    def _longer(self, data: Dataset, shape: Shape) -> Network:
+        steps, taken = shape[0], self.network.in_shape[0]
+        try:
+            return self.network.replica(shape)
+        except (ConfigError, ValueError):
+            pass
+        assert data.lengths is not None, "only sequences differ in their shapes"
+        row = data.rows[int(np.argmax(data.lengths))]
+        path, line = (None, None) if data.table is None else data.table.place(int(row if row.ndim == 0 else row[0]))
+        raise DataError(
+            f"a sequence has {steps} steps, and this network takes {taken} at most, as in training",
+            path=path,
+            line=line,
+            help="use an architecture that takes any length (rnn, lstm, gru, fcn), or train on sequences as long",
+        ) from None
+
+    def judge(self, outputs: Array, labels: Labels) -> Judgement:
+        """Return loss and metrics of outputs (L, K) for their labels."""
         reasons: dict[str, str] = {}
         loss: float | None = None
         try:
-            loss = weighted_mean(self.loss.rows(outputs, target), weight)
+            loss = weighted_mean(self.loss.rows(outputs, labels.target), labels.weight)
         except Undefined as undefined:
             reasons["loss"] = str(undefined)
-        predictions = self.predictions(task, outputs, target, weight)
+        predictions = self.predictions(outputs, labels)
         values, undefined_metrics = evaluate(self.metrics, predictions)
         return Judgement(loss, values, {**reasons, **undefined_metrics}, predictions)
 
-    def metric_values(self, outputs: Array, target: Array, weight: Array | None) -> dict[str, float | None]:
+    def judged(self, data: Dataset) -> Judgement:
+        """Return loss and metrics of a data set."""
+        return self.judge(self.outputs(data), data.labels())
+
+    def metric_values(self, outputs: Array, labels: Labels) -> dict[str, float | None]:
         """Return the metrics alone."""
-        return evaluate(self.metrics, self.predictions(self.loss.task, outputs, target, weight))[0]
+        return evaluate(self.metrics, self.predictions(outputs, labels))[0]
 
-    def predictions(self, task: Task, outputs: Array, target: Array, weight: Array | None) -> Predictions:
+    def predictions(self, outputs: Array, labels: Labels) -> Predictions:
         """Return outputs as what they stand for, beside the truth, both in original units."""
+        task, target = self.loss.task, labels.target
         if task.kind == "regression":
-            target = self.decode(target)
-        return Predictions(task, target, self.linked(outputs), weight, self.loss.gives_probabilities)
+            target = self.decode(target, labels.base)
+        linked = self.linked(outputs, labels.base)
+        return Predictions(task, target, linked, labels.weight, self.loss.gives_probabilities)
 
-    def linked(self, outputs: Array) -> Array:
+    def linked(self, outputs: Array, base: Array | None = None) -> Array:
         """Return what outputs stand for: one column a class, or values in original units."""
         linked = self.loss.link(outputs)
-        return self.decode(linked) if self.loss.task.kind == "regression" else linked
+        return self.decode(linked, base) if self.loss.task.kind == "regression" else linked

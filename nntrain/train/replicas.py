@@ -11,14 +11,16 @@ import copy
 from collections.abc import Callable, Sequence
 from queue import SimpleQueue
 from threading import Thread
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 
 from nntrain.core.array import Array
 from nntrain.core.layer import Context
 from nntrain.core.network import Network
+from nntrain.data.batches import Batch
 from nntrain.losses.base import Loss
+from nntrain.train.labelled import value_and_grad
 
 FLOPS_PER_SHARD = 40_000_000
 """A shard must be worth handing over: this many floating-point operations of a forward and backward pass."""
@@ -89,10 +91,11 @@ class Shard:
         self.ctx = Context(training=True, shard=index)
         self.loss_sum = 0.0
 
-    def run(self, x: Array, target: Array, weight: Array | None, rows: int, outputs: Array | None) -> None:
-        """Add the gradient of (1 / rows) sum w l over the shard's rows; keep the sum, and the outputs where asked."""
-        prediction = self.network.forward(x, self.ctx)
-        self.loss_sum, dy = self.loss.value_and_grad(prediction, target, weight, rows)
+    def run(self, batch: Batch, rows: int, outputs: Array | None) -> None:
+        """Add the gradient of (1 / rows) sum w l over the shard's labels; keep the sum, and the outputs where asked."""
+        self.ctx.lengths = batch.lengths
+        prediction = self.network.forward(batch.x, self.ctx)
+        self.loss_sum, dy = value_and_grad(self.loss, prediction, batch, rows)
         self.network.backward(dy)
         if outputs is not None:
             outputs[...] = prediction
@@ -120,30 +123,26 @@ class Replicas:
             shard.ctx.step, shard.ctx.batch = step, -1
             shard.network.store.begin_step()
 
-    def forward_backward(
-        self, x: Array, target: Array, weight: Array | None, rows: int, outputs: Array | None
-    ) -> float:
+    def forward_backward(self, batch: Batch, rows: int, outputs: Array | None) -> float:
         """Return sum w l over a batch and add the gradient of (1 / rows) of it to the replicas' gradients.
 
         Args:
-            x: (B, \\*in_shape) features.
-            target: (B,) or (B, D).
-            weight: (B,) or None.
-            rows: of the whole update.
-            outputs: (B, K) receives the network's outputs, or None.
+            batch: of B examples.
+            rows: labels of the whole update.
+            outputs: (B, \\*out_shape) receives the network's outputs, or None.
         """
         for shard in self.shards:
             shard.ctx.batch += 1
         if len(self.shards) == 1:
-            self.shards[0].run(x, target, weight, rows, outputs)
+            self.shards[0].run(batch, rows, outputs)
             return self.shards[0].loss_sum
-        active = self.shards[: min(len(self.shards), len(x))]
-        bounds = np.linspace(0, len(x), len(active) + 1).astype(int)
-        arguments: list[Any] = [x, target, weight, outputs]
+        examples = len(batch.x)
+        active = self.shards[: min(len(self.shards), examples)]
+        bounds = np.linspace(0, examples, len(active) + 1).astype(int)
         jobs = []
         for shard, start, end in zip(active, bounds, bounds[1:], strict=False):
-            parts = [None if a is None else a[start:end] for a in arguments]
-            jobs.append(_job(shard, parts, rows))
+            kept = None if outputs is None else outputs[start:end]
+            jobs.append(_job(shard, batch.part(start, end), rows, kept))
         self.workers.run(jobs)
         return sum(shard.loss_sum for shard in active)
 
@@ -161,6 +160,5 @@ class Replicas:
         self.workers.close()
 
 
-def _job(shard: Shard, parts: list[Any], rows: int) -> Job:
-    x, target, weight, outputs = parts
-    return lambda: shard.run(x, target, weight, rows, outputs)
+def _job(shard: Shard, batch: Batch, rows: int, outputs: Array | None) -> Job:
+    return lambda: shard.run(batch, rows, outputs)

@@ -64,10 +64,10 @@ class Supervised:
 
         Args:
             batches: the parts of the update, one unless gradients are accumulated; iterated anew where it fails.
-            rows: of all of them together.
+            rows: labels of all of them together.
             step: number of the update, from 1.
             learning_rate: of this update.
-            outputs: (rows, K) receives the network's outputs, or None.
+            outputs: (examples, \\*out_shape) receives the network's outputs, or None.
             watch: looks at the gradients before they are used up, or None.
 
         Raises:
@@ -78,7 +78,7 @@ class Supervised:
         loss, seen = 0.0, 0
         for batch in batches:
             kept = None if outputs is None else outputs[seen : seen + len(batch.x)]
-            part = self.replicas.forward_backward(batch.x, batch.target, batch.weight, rows, kept)
+            part = self.replicas.forward_backward(batch, rows, kept)
             if not math.isfinite(part):
                 raise self._nonfinite(batches, step)
             loss, seen = loss + part, seen + len(batch.x)

@@ -168,7 +168,12 @@ class Trainer:
         watch = self.watch if state.update + 1 == self.updates_per_epoch else None
         try:
             update = self.step.update(
-                self._batches(first, last), end - start, state.step + 1, learning_rate, outputs, watch
+                self._batches(first, last),
+                self.loader.labels_between(start, end),
+                state.step + 1,
+                learning_rate,
+                outputs,
+                watch,
             )
         except NumericError as error:
             raise self._located(error, first, last, learning_rate) from None
@@ -213,11 +218,10 @@ class Trainer:
         row["train_loss"] = sums.loss / sums.weight if sums.weight else None
         train_metrics: dict[str, float | None] = {}
         if self.outputs is not None:
-            target, weight = self.loader.ordered()
-            train_metrics = self.evaluator.metric_values(self.outputs, target, weight)
+            data, order = self.loader.dataset, self.loader.order
+            train_metrics = self.evaluator.metric_values(data.judged(self.outputs, order), data.labels(order))
         if self.validation is not None:
-            outputs = self.evaluator.outputs(self.validation.x)
-            judged = self.evaluator.judge(outputs, self.validation.target, self.validation.weight)
+            judged = self.evaluator.judged(self.validation)
             row["val_loss"] = self._checked(judged.loss, epoch)
         row |= {f"train_{name}": value for name, value in train_metrics.items()}
         if self.validation is not None:

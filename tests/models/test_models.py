@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from nntrain.core.task import Task
+from nntrain.data.batches import Batch
 from nntrain.losses.base import LOSSES
 from nntrain.models.base import ARCHITECTURES
 from nntrain.models.build import FeatureLayout, build_network
@@ -109,7 +110,7 @@ def test_rosenblatts_rule() -> None:
             if t * (weights @ inputs) <= 0:
                 weights, mistakes = weights + t * inputs, mistakes + 1
             replicas.begin_step(1)
-            replicas.forward_backward(row[None], code[None], None, 1, None)
+            replicas.forward_backward(Batch(row[None], code[None], None), 1, None)
             network.store.value -= replicas.finish_step()
         found = [*network.state()["dense_1.kernel"][:, 0], network.state()["dense_1.bias"][0]]
         np.testing.assert_allclose(found, weights, atol=1e-4)

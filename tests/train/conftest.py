@@ -89,7 +89,7 @@ def make_trainer() -> Callable[..., tuple[Trainer, Memory]]:
         penalties = regularization(network.store) if regularization else None
         step = Supervised(Replicas(network, built, shards, threads), rule, clipping, penalties)
         judges = {name: METRICS.build(name) for name in metrics}
-        evaluator = Evaluator(network, built, judges, lambda values: values)
+        evaluator = Evaluator(network, built, judges, lambda values, base: values)
         memory = Memory()
         options = {"epochs": 3, "recorder": memory, "store": memory, "observer": memory} | options
         held_out = data.subset(np.arange(0, rows, 3)) if validation else None

@@ -99,7 +99,7 @@ def test_validation_alone_not_finite(make_trainer: Any) -> None:
         calls.append(1)
         if len(calls) == 3:
             trainer.validation.x[0] = np.nan
-        return judge(trainer.evaluator.outputs(trainer.validation.x), *arguments[1:])
+        return judge(trainer.evaluator.outputs(trainer.validation), *arguments[1:])
 
     trainer.evaluator.judge = judged
     message, _ = failure(trainer)

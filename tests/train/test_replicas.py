@@ -9,6 +9,7 @@ import pytest
 
 from nntrain.core.layer import Context
 from nntrain.core.rng import StepStream
+from nntrain.data.batches import Batch
 from nntrain.train.replicas import Replicas, Workers, shard_count
 
 LAYERS = [{"name": "dense", "units": 9}, "relu", {"name": "dense", "units": 7}, "tanh"]
@@ -44,7 +45,7 @@ def test_gradients_equal_those_of_one_shard(make_trainer: Any, rows: int, shards
         replicas = Replicas(network, loss, count, threads=2)
         outputs = np.zeros((rows, 3))
         replicas.begin_step(1)
-        value = replicas.forward_backward(x, target, weight, rows, outputs)
+        value = replicas.forward_backward(Batch(x, target, weight), rows, outputs)
         found.append((value, replicas.finish_step().copy(), outputs))
         replicas.close()
     assert found[1][0] == pytest.approx(found[0][0], rel=1e-13)

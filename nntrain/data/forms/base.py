@@ -1,0 +1,200 @@
+"""The form of an example: how rows of a table become what the network is shown."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import numpy as np
+
+from nntrain.core.array import Array, Shape
+from nntrain.core.task import TaskKind
+from nntrain.data.batches import Dataset, Labels
+from nntrain.data.column_types import ColumnKind
+from nntrain.data.notices import Notice
+from nntrain.data.options import DataOptions
+from nntrain.data.table import Table
+from nntrain.data.target import Target, fit_target
+from nntrain.errors import DataError, did_you_mean, enumerate_names, quote
+
+Examples = tuple[dict[str, Dataset], list[Notice]]
+"""The examples of each part, and what was odd about their cells."""
+
+
+class Form:
+    """Base of all forms. What a form learns comes from training rows, and travels in the checkpoint.
+
+    Attributes:
+        name: key of the form in :data:`nntrain.data.forms.FORMS`.
+        is_table: whether an example is one row of independent columns, whose copies and repetitions mean something.
+        kinds: what each feature column is, by name.
+        notices: what is worth knowing about the columns.
+        per_step: whether each step of a sequence has a label.
+    """
+
+    name: ClassVar[str]
+    is_table: ClassVar[bool] = False
+    per_step: bool = False
+    kinds: Mapping[str, ColumnKind] = {}
+    notices: list[str]
+
+    @classmethod
+    def is_asked_for(cls, options: DataOptions) -> bool:
+        """Return whether a data section asks for this form."""
+        return False
+
+    @classmethod
+    def axes(cls, options: DataOptions) -> int:
+        """Return how many axes an example has: 1 for a row, 2 for a sequence, 3 for an image."""
+        return 1
+
+    @classmethod
+    def make(cls, table: Table, options: DataOptions) -> Form:
+        """Return the form for a table of training rows, not fitted yet.
+
+        Raises:
+            ConfigError: the data section asks for what the form does not have.
+            DataError: the columns do not fit the form.
+        """
+        raise TypeError(f"{cls.__name__} does not implement make")
+
+    @classmethod
+    def adjust(cls, options: DataOptions) -> DataOptions:
+        """Return the data section as the form understands it, where a key means another thing to it.
+
+        Raises:
+            ConfigError: keys contradict the form.
+        """
+        return options
+
+    @property
+    def columns(self) -> list[str]:
+        """Names of the table's columns that the form reads, in order."""
+        raise TypeError(f"{type(self).__name__} does not tell its columns")
+
+    @property
+    def shape(self) -> Shape:
+        """Shape of one example."""
+        raise TypeError(f"{type(self).__name__} does not tell its shape")
+
+    @property
+    def embedded(self) -> dict[int, int]:
+        """Indexes on the last axis that hold codes to be embedded, with the number of codes."""
+        return {}
+
+    @property
+    def feature_names(self) -> list[str]:
+        """Names of the places on the last axis of an example."""
+        return list(self.columns)
+
+    def select(self, table: Table) -> Array:
+        """Return the row numbers that stand for one example each, among which a split chooses."""
+        return np.arange(table.rows)
+
+    def rows_of(self, table: Table, chosen: Array) -> Array:
+        """Return the numbers of all rows that belong to the examples chosen: what is fitted on."""
+        return chosen
+
+    def label_rows(self, table: Table, chosen: Array) -> Array:
+        """Return the numbers of the rows whose cells are the labels of the examples chosen."""
+        return chosen
+
+    def fit(self, table: Table, rows: Array) -> list[Notice]:
+        """Learn from training rows; return what is odd about them."""
+        raise TypeError(f"{type(self).__name__} does not implement fit")
+
+    def fit_target(
+        self, table: Table, options: DataOptions, kind: TaskKind, scales: bool, parts: Mapping[str, Array]
+    ) -> Target:
+        """Return the target, fitted on the labels of the training part.
+
+        Args:
+            table: with the target columns.
+            options: the data section.
+            kind: of the task.
+            scales: whether the loss allows a scaled target.
+            parts: the row numbers chosen by :meth:`select` of each part; ``train`` is one of them.
+        """
+        held = {part: self.label_rows(table, rows) for part, rows in parts.items() if part != "train"}
+        return fit_target(table, options, kind, self.label_rows(table, parts["train"]), scales, held)
+
+    def examples(
+        self, table: Table, parts: Mapping[str, Array], target: Target | None, weight: Array | None
+    ) -> Examples:
+        """Return the examples of each part of a table.
+
+        Args:
+            table: that holds :attr:`columns`.
+            parts: row numbers chosen by :meth:`select`, by part.
+            target: fitted, or None where there are no labels: the datasets' targets are then zeros.
+            weight: (R,) of each row of the table, or None.
+
+        Raises:
+            DataError: a cell is not what it must be.
+        """
+        raise TypeError(f"{type(self).__name__} does not implement examples")
+
+    def truth(self, table: Table, target: Target, labels: Labels) -> dict[str, list[Any]]:
+        """Return the cells that are the labels, as they stand, by the names of the targets."""
+        rows = labels.rows
+        return {name: table.columns[name].text()[rows].tolist() for name in target.task.targets}
+
+    def restore(self, values: Array, base: Array | None) -> Array:
+        """Return values (L, D) of the target in the units of the table, from unscaled ones and their base."""
+        return values
+
+    def describe(self) -> str:
+        """Return a line of the summary on the inputs: ``columns: 4 numeric -> 4 inputs``."""
+        raise TypeError(f"{type(self).__name__} does not describe itself")
+
+    def state(self) -> dict[str, Any]:
+        """Return everything given and learnt, as plain values and arrays."""
+        raise TypeError(f"{type(self).__name__} does not implement state")
+
+    @classmethod
+    def load(cls, state: Mapping[str, Any]) -> Form:
+        """Return the form that :meth:`state` described."""
+        raise TypeError(f"{cls.__name__} does not implement load")
+
+    def check_columns(self, table: Table) -> None:
+        """Raise DataError where the table lacks a column that the form reads."""
+        lacking = [name for name in self.columns if name not in table.columns]
+        if lacking:
+            raise DataError(
+                f"column {quote(lacking[0])} is missing{did_you_mean(lacking[0], table.names)}",
+                path=table.path,
+                help="the network was trained on it; give the file this column",
+                notes=[
+                    *([f"{len(lacking)} are missing: {enumerate_names(lacking)}"] if len(lacking) > 1 else []),
+                    f"columns found: {enumerate_names(table.names)}",
+                ],
+            )
+
+
+def encoded(table: Table, target: Target | None) -> Array:
+    """Return the target array of all rows of a table, zeros (R,) without a target."""
+    return np.zeros(table.rows, np.int64) if target is None else target.encode(table)
+
+
+def at_rows(weight: Array | None, rows: Array) -> Array | None:
+    """Return the weights of some rows, None where there are none."""
+    return None if weight is None else weight[rows]
+
+
+def narrowed(table: Table, name: str, values: Array) -> Array:
+    """Return scaled values (R,) of a column as float32.
+
+    Raises:
+        DataError: one does not fit into float32.
+    """
+    with np.errstate(over="ignore"):
+        narrow = values.astype(np.float32)
+    if np.isfinite(narrow).all():
+        return narrow
+    path, line = table.place(int(np.flatnonzero(~np.isfinite(narrow))[0]))
+    raise DataError(
+        f"column {quote(name)}: the scaled value does not fit into float32",
+        path=path,
+        line=line,
+        help="correct the cell, or use data.scale: quantile",
+    )

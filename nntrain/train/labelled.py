@@ -1,0 +1,35 @@
+"""The loss of a batch whose examples have one label, or one a step."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from nntrain.core.array import Array
+from nntrain.core.steps import padding_mask
+from nntrain.data.batches import Batch
+from nntrain.losses.base import Loss
+
+
+def value_and_grad(loss: Loss, prediction: Array, batch: Batch, rows: int | None = None) -> tuple[float, Array]:
+    """Return sum w l over the labels of a batch, and the gradient of (1 / rows) of it.
+
+    Where each step of a sequence has a label, the steps that are there are the rows of the loss, and the gradient of
+    padding is 0.
+
+    Args:
+        loss: of a row.
+        prediction: (B, K), or (B, T, K) where each step has a label.
+        batch: with the labels.
+        rows: labels of the whole update; those of this batch by default.
+    """
+    if not batch.per_step:
+        return loss.value_and_grad(prediction, batch.target, batch.weight, rows)
+    assert batch.lengths is not None, "labels of steps come with lengths"
+    there = np.flatnonzero(~padding_mask(loss, batch.lengths, prediction.shape[1]))
+    target, weight = (None if a is None else a.reshape(-1, *a.shape[2:])[there] for a in (batch.target, batch.weight))
+    assert target is not None
+    value, gradient = loss.value_and_grad(prediction.reshape(-1, prediction.shape[2])[there], target, weight, rows)
+    dy = loss.scratch("dy_of_steps", prediction.shape, prediction.dtype)
+    dy.fill(0)
+    dy.reshape(-1, prediction.shape[2])[there] = gradient
+    return value, dy
