@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 
 from nntrain.core.array import Array
-from nntrain.data.batches import Dataset
+from nntrain.data.batches import Dataset, Labels
 from nntrain.data.preparation import load_for_eval
 from nntrain.data.table import read_table
 from nntrain.inference import TrainedModel, load_model
@@ -17,6 +17,7 @@ from nntrain.metrics.base import evaluate
 from nntrain.metrics.defaults import with_standard_metrics
 from nntrain.metrics.report import classification_report
 from nntrain.runs.run import Run
+from nntrain.train.evaluation import Evaluator
 
 CheckpointName = Literal["best", "last"]
 UnknownClass = Literal["error", "wrong", "skip"]
@@ -76,7 +77,7 @@ def evaluate_csv(run: Run, csv: str, checkpoint: CheckpointName, unknown_class: 
     }
     if model.task.is_classification:
         document |= classification_report(predictions)
-    columns = outputs_as_columns(model, evaluator.linked(outputs, labels.base), labels.rows)
+    columns = columns_of(model, evaluator, outputs, labels)
     truth = {f"true_{name}": values_ for name, values_ in prepared.truth.items()}
     notices = [*_seen_before(run, table.sha256[csv]), *table.notices, *prepared.notices]
     return Evaluation(document, {**columns, **truth}, notices)
@@ -107,8 +108,21 @@ def predict_csv(run: Run, csv: str, checkpoint: CheckpointName) -> tuple[dict[st
 
 def prediction_columns(model: TrainedModel, data: Dataset) -> dict[str, Sequence[Any]]:
     """Return the columns of ``predictions.csv`` for some examples."""
-    evaluator, labels = model.evaluator({}), data.labels()
-    return outputs_as_columns(model, evaluator.linked(evaluator.outputs(data), labels.base), labels.rows)
+    evaluator = model.evaluator({})
+    return columns_of(model, evaluator, evaluator.outputs(data), data.labels())
+
+
+def columns_of(model: TrainedModel, evaluator: Evaluator, outputs: Array, labels: Labels) -> dict[str, Sequence[Any]]:
+    """Return the columns of ``predictions.csv`` for outputs (L, K)."""
+    if model.preprocessing.target.reconstructs:
+        return anomaly_scores(outputs, labels)
+    return outputs_as_columns(model, evaluator.linked(outputs, labels.base), labels.rows)
+
+
+def anomaly_scores(outputs: Array, labels: Labels) -> dict[str, Sequence[Any]]:
+    """Return the mean squared error (N,) of each reconstruction, in scaled units: the larger, the odder the row."""
+    scores = np.square(outputs.astype(np.float64) - labels.target).mean(axis=1)
+    return {"row": labels.rows.tolist(), "anomaly_score": scores.tolist()}
 
 
 def outputs_as_columns(model: TrainedModel, linked: Array, rows: Array) -> dict[str, Sequence[Any]]:

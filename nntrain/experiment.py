@@ -14,7 +14,6 @@ from nntrain.config.specs import complete_spec
 from nntrain.core.layer import LAYERS
 from nntrain.core.network import Network
 from nntrain.core.task import Task
-from nntrain.data.options import FORM_OPTIONS, ColumnOptions, DataOptions
 from nntrain.errors import ConfigError, NntrainError
 from nntrain.losses.base import LOSSES, Loss
 from nntrain.metrics.base import Metric
@@ -23,7 +22,15 @@ from nntrain.models.build import FeatureLayout, build_network
 from nntrain.optim.base import OPTIMIZERS
 from nntrain.optim.clipping import Clipping
 from nntrain.optim.regularization import Regularization
-from nntrain.planning import build_callbacks, build_metrics, check_monitors, errors_placed, name_specs, plan
+from nntrain.planning import (
+    build_callbacks,
+    build_metrics,
+    check_monitors,
+    data_options,
+    errors_placed,
+    name_specs,
+    plan,
+)
 from nntrain.train.callbacks.base import Callback
 from nntrain.train.callbacks.early_stopping import Patience
 from nntrain.train.evaluation import Decode, Evaluator
@@ -175,6 +182,7 @@ def assemble(config: Config, fold: int | None = None) -> Experiment:
         scales_target=planned.loss is None or planned.loss.allows_target_scaling,
         fold=fold,
         class_weight=config.class_weight,
+        reconstructs=planned.architecture.reconstructs,
     )
     # Complete specs, so that a config which spells its defaults out gives the same checkpoint.
     loss_spec = _complete("loss", planned.loss_spec or default_loss(prepared.task))
@@ -185,8 +193,8 @@ def assemble(config: Config, fold: int | None = None) -> Experiment:
     specs = name_specs([_complete("metric", spec) for spec in metric_specs])
     metrics = planned.metrics if planned.metrics is not None else build_metrics(specs)
     _check_metrics(config, metrics, prepared)
-    preprocessing = prepared.preprocessing
-    layout = FeatureLayout(preprocessing.shape, preprocessing.embedded, preprocessing.form.per_step)
+    form = prepared.preprocessing.form
+    layout = FeatureLayout(form.shape, form.embedded, form.per_step, form.ragged)
     with errors_placed(config, "architecture"):
         network = build_network(
             planned.architecture, layout, loss, prepared.task, config.output_activation, config.seed
@@ -207,14 +215,6 @@ def _check_shards(config: Config, network: Network) -> None:
             f"expected auto or 1, got {config.shards}: {LAYERS.name_of(coupling[0])} needs all rows of a batch",
             help="remove shards",
         )
-
-
-def data_options(config: Config) -> DataOptions:
-    """Return the data section as the data package takes it."""
-    plain = config.data.model_dump()
-    columns = {name: ColumnOptions(**own) for name, own in plain.pop("columns").items()}
-    forms = {key: None if plain[key] is None else options(**plain[key]) for key, options in FORM_OPTIONS.items()}
-    return DataOptions(**{**plain, "columns": columns, **forms})
 
 
 def default_loss(task: Task) -> str:

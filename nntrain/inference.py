@@ -67,7 +67,8 @@ def describe_model(experiment: Experiment) -> dict[str, Any]:
 
 def layout_of(preprocessing: Preprocessing) -> FeatureLayout:
     """Return the form of an example that a network is built for."""
-    return FeatureLayout(preprocessing.shape, preprocessing.embedded, preprocessing.form.per_step)
+    form = preprocessing.form
+    return FeatureLayout(form.shape, form.embedded, form.per_step, form.ragged)
 
 
 def model_arrays(experiment: Experiment) -> dict[str, Array]:

@@ -8,10 +8,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from nntrain.config.schema import Config
+from nntrain.data.forms import form_of
+from nntrain.data.options import FORM_OPTIONS, ColumnOptions, DataOptions
 from nntrain.errors import ConfigError, Problem, did_you_mean, enumerate_names, quote
 from nntrain.losses.base import LOSSES, Loss
 from nntrain.metrics.base import METRICS, Metric
-from nntrain.models.base import ARCHITECTURES, Architecture
+from nntrain.models.base import ARCHITECTURES, Architecture, Examples
 from nntrain.models.build import is_implied
 from nntrain.optim.base import OPTIMIZERS
 from nntrain.train.callbacks.base import CALLBACKS, Callback
@@ -43,7 +45,9 @@ def plan(config: Config) -> Plan:
     """
     with errors_placed(config, "architecture"):
         architecture = ARCHITECTURES.build(config.architecture)
-        architecture.hidden_layers()
+        examples = examples_of(config)
+        architecture.check_examples(examples)
+        architecture.hidden_layers(examples)
     loss_spec = config.loss if config.loss is not None else architecture.default_loss
     with errors_placed(config, "loss"):
         loss = None if loss_spec is None else LOSSES.build(loss_spec)
@@ -58,6 +62,21 @@ def plan(config: Config) -> Plan:
     if metrics is not None:
         check_monitors(config, metrics)
     return Plan(config, architecture, loss_spec, loss, metrics)
+
+
+def data_options(config: Config) -> DataOptions:
+    """Return the data section as the data package takes it."""
+    plain = config.data.model_dump()
+    columns = {name: ColumnOptions(**own) for name, own in plain.pop("columns").items()}
+    forms = {key: None if plain[key] is None else options(**plain[key]) for key, options in FORM_OPTIONS.items()}
+    return DataOptions(**{**plain, "columns": columns, **forms})
+
+
+def examples_of(config: Config) -> Examples:
+    """Return what a config says of its examples before any is read."""
+    options = data_options(config)
+    per_row = options.sequence is not None and options.sequence.target_per == "row"
+    return Examples(form_of(options).axes(options), per_row)
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from __future__ import annotations
 import codecs
 from typing import Annotated, Literal
 
-from annotated_types import Ge, Lt, MinLen
+from annotated_types import Ge, Le, Lt, MinLen
 from pydantic import Field, field_validator, model_validator
 
 from nntrain.config.annotations import Choice, Says
@@ -19,6 +19,7 @@ Categorical = Literal["onehot", "embedding", "ordinal"]
 
 _Share = Annotated[float, Ge(0), Lt(1)]
 _File = Annotated[str, MinLen(1)]
+_Lag = Annotated[int, Ge(1)]
 
 
 class ColumnSection(Section):
@@ -31,6 +32,17 @@ class ColumnSection(Section):
     missing: Missing | None = Field(None, description="overrides data.missing")
     fill: float | str | None = Field(None, description="overrides data.fill; a text for a column of categories")
     categorical: Categorical | None = Field(None, description="overrides data.categorical")
+
+    @model_validator(mode="after")
+    def _text_is_not_scaled(self) -> ColumnSection:
+        if self.type == "text":
+            for key in ("scale", "fill", "categorical"):
+                if getattr(self, key) is not None:
+                    raise check_failed((key,), "means nothing for a column of type text", "delete it; see data.text")
+            if self.missing not in (None, "auto", "error", "drop"):
+                expected = "'auto' (an empty text), 'error' or 'drop' for a column of type text"
+                raise check_failed(("missing",), f"expected {expected}, got {quote(self.missing)}")
+        return self
 
 
 class ImageSection(Section):
@@ -67,9 +79,29 @@ class SeriesSection(Section):
     """An example is a forecasting window over ordered rows."""
 
     window: Annotated[int, Ge(1)] = Field(description="rows of the past that are the input")
-    horizon: Annotated[int, Ge(1)] = Field(1, description="how many rows ahead the target lies")
+    horizon: Annotated[int, Ge(1)] = Field(1, description="how many rows after the window are predicted at once")
     step: Annotated[int, Ge(1)] = Field(1, description="rows from one window to the next")
     include_target: bool = Field(True, description="whether the target's past is an input")
+    log: bool = Field(False, description="whether the logarithm of the target is modelled")
+    difference: Annotated[int | list[int] | None, Choice(_Lag, Annotated[list[_Lag], MinLen(1)], None)] = Field(
+        None, description="lag, or lags, of the change that is modelled in place of the target's value"
+    )
+
+
+class TextSection(Section):
+    """How text columns become tokens; where it is given, columns of free text need not be declared."""
+
+    tokens: Literal["word", "character"] = Field(
+        "word", description="word: runs of letters and digits, and any other visible character; or character"
+    )
+    vocabulary: Annotated[int, Ge(1), Le(1_000_000)] = Field(
+        10_000, description="tokens at most that are told apart, the most frequent of the training rows"
+    )
+    minimum_count: Annotated[int, Ge(1)] = Field(
+        2, description="how often a token must stand in the training rows to be told apart from unknown ones"
+    )
+    length: Annotated[int, Ge(1)] = Field(100, description="tokens after which a text is cut")
+    lowercase: bool = Field(True, description="whether capital and small letters are the same")
 
 
 class DataSection(Section):
@@ -84,8 +116,8 @@ class DataSection(Section):
     test: Annotated[
         float | str | None, Choice(_Share, _File, None), Says("a share of at least 0 and below 1 or a file")
     ] = Field(None, description="a share or a file; evaluated once, at the end, with the best checkpoint")
-    target: Annotated[list[Column], ONE_OR_MORE, MinLen(1), Says("the name of a column (text) or a list of them")] = (
-        Field(description="column or columns to be predicted")
+    target: Annotated[list[Column], ONE_OR_MORE, Says("the name of a column (text) or a list of them")] = Field(
+        description="column or columns to be predicted; may be left out where the architecture reconstructs its input"
     )
     task: Literal["auto", "classification", "regression", "multilabel"] = Field(
         "auto", description="what is predicted; `auto` follows the loss, else the target's values"
@@ -124,6 +156,7 @@ class DataSection(Section):
     image: ImageSection | None = Field(None, description="examples are images")
     sequence: SequenceSection | None = Field(None, description="examples are sequences")
     series: SeriesSection | None = Field(None, description="examples are forecasting windows")
+    text: TextSection | None = Field(None, description="how text columns become tokens")
 
     @field_validator("delimiter")
     @classmethod
@@ -151,7 +184,7 @@ class DataSection(Section):
 
     @model_validator(mode="after")
     def _consistent(self) -> DataSection:
-        forms = [form for form in ("image", "sequence", "series") if getattr(self, form) is not None]
+        forms = [form for form in ("image", "sequence", "series", "text") if getattr(self, form) is not None]
         if len(forms) > 1:
             raise check_failed((forms[1],), f"expected one form of an example, got {' and '.join(forms)}")
         for key in ("features", "ignore"):

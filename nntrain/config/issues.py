@@ -47,11 +47,11 @@ class Issue:
     level: Level | None = None
     help: str | None = None
 
-    def below(self, renamed: Mapping[str, str]) -> Issue:
+    def below(self, renamed: Mapping[str, tuple[str, ...]]) -> Issue:
         """Return the issue with the first key as it was written in the file."""
         if not self.at or self.at[0] not in renamed:
             return self
-        return replace(self, at=(renamed[str(self.at[0])], *self.at[1:]))
+        return replace(self, at=(*renamed[str(self.at[0])], *self.at[1:]))
 
 
 def issues_of(error: ValidationError, model: type[BaseModel], level: Level) -> list[Issue]:

@@ -62,7 +62,16 @@ def _blocks(kind: str, definitions: dict[str, Any]) -> list[dict[str, Any]]:
     if kind != "layer":
         return []
     known = {block: argument for block, argument in ARGUMENT_OF_BLOCK.items() if block in registry_of(kind)}
-    return [_renamed(_mapping(kind, block, definitions), {argument: block}) for block, argument in known.items()]
+    forms = {block: _mapping(kind, block, definitions) for block in known}
+    return [
+        *(_renamed(form, {known[block]: block}) for block, form in forms.items()),
+        *(_nested(block, _renamed(form, {})) for block, form in forms.items()),
+    ]
+
+
+def _nested(block: str, arguments: dict[str, Any]) -> dict[str, Any]:
+    """Return the schema of a block whose own value is the mapping of its arguments."""
+    return {"type": "object", "properties": {block: arguments}, "required": [block], "additionalProperties": False}
 
 
 def _renamed(form: dict[str, Any], names: dict[str, str]) -> dict[str, Any]:

@@ -12,7 +12,6 @@ from nntrain.errors import ConfigError
 PENDING: tuple[tuple[KeyPath, Any, str], ...] = (
     (("data", "image"), None, "leave it out; each pixel is then a column"),
     (("data", "sequence"), None, "leave it out; each step is then a column"),
-    (("data", "series"), None, "leave it out, with the past as columns of the table"),
     (("plugins",), [], "use what nntrain list shows"),
     (("tensorboard",), False, "read metrics.jsonl of the run"),
 )

@@ -6,7 +6,7 @@ import math
 import re
 from typing import Any
 
-from nntrain.config.blocks import WRITTEN_AS
+from nntrain.config.blocks import ARGUMENT_OF_BLOCK, WRITTEN_AS
 from nntrain.config.issues import Issue, Level
 from nntrain.config.load import Document
 from nntrain.config.place import KeyPath, Place, dotted
@@ -131,8 +131,11 @@ def as_written(document: Document, at: KeyPath) -> KeyPath:
     written: KeyPath = ()
     for part in at:
         block = (*written, WRITTEN_AS.get(str(part), ""))
+        within = next((b for b in ARGUMENT_OF_BLOCK if (*written, b, part) in document.places), None)
         if (*written, part) in document.places:
             written = (*written, part)
+        elif within and isinstance(part, str):
+            written = (*written, within, part)
         elif block in document.places:
             written = block
         elif part != 0 or isinstance(value_at(document, written), list):

@@ -12,6 +12,7 @@ from nntrain.config.data_section import DataSection
 from nntrain.config.section import ONE_OR_MORE, Name, Section, check_failed
 from nntrain.config.specs import Spec
 from nntrain.errors import escape, quote
+from nntrain.registry import registry_of
 
 LONGEST_NAME = 100
 """Characters of the longest name of a run; as a directory it also gets a date and a random part."""
@@ -114,6 +115,22 @@ class Settings(Section):
     )
     tensorboard: bool = Field(False, description="whether TensorBoard event files are written")
 
+    @model_validator(mode="before")
+    @classmethod
+    def _without_target(cls, values: Any) -> Any:
+        """Fill in an empty ``data.target`` where the architecture needs none."""
+        data = values.get("data") if isinstance(values, dict) else None
+        if isinstance(data, dict) and "target" not in data and reconstructs(values.get("architecture")):
+            return {**values, "data": {**data, "target": []}}
+        return values
+
+    @model_validator(mode="after")
+    def _some_target(self) -> Settings:
+        if not self.data.target and not reconstructs(self.architecture):
+            expected = "the name of a column (text) or a list of them"
+            raise check_failed(("data", "target"), f"data.target: expected {expected}, got an empty list")
+        return self
+
     @field_validator("name")
     @classmethod
     def _safe_name(cls, value: str) -> str:
@@ -121,6 +138,17 @@ class Settings(Section):
         if reason:
             raise check_failed((), f"{reason}, got {quote(value)}", "the name becomes part of a directory's name")
         return value
+
+
+def reconstructs(architecture: Any) -> bool:
+    """Return whether the architecture of a spec has its input for its target.
+
+    >>> reconstructs("autoencoder"), reconstructs({"name": "mlp"})
+    (True, False)
+    """
+    name = architecture.get("name") if isinstance(architecture, dict) else architecture
+    registry = registry_of("architecture")
+    return name in registry.names() and bool(registry.get(name).factory.reconstructs)
 
 
 def unsafe_name(name: str) -> str | None:

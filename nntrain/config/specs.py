@@ -58,7 +58,7 @@ class Spec(SpecMark):
         issues = [issue.below(renamed) for issue in found]
         raise PydanticCustomError("nested", "nested", {"issues": issues})
 
-    def unfolded(self, value: dict[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
+    def unfolded(self, value: dict[str, Any]) -> tuple[dict[str, Any], dict[str, tuple[str, ...]]]:
         if self.kind == "layer":
             return unfold(value)
         if self.kind == "architecture" and "layers" in value and "name" not in value:

@@ -1,4 +1,4 @@
-"""What a feature column is: numbers, categories, booleans or dates, judged over the whole file."""
+"""What a feature column is: numbers, categories, booleans, dates or text, judged over the whole file."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from nntrain.core.array import Array
 from nntrain.data.column import Column
 from nntrain.errors import DataError, quote
 
-ColumnKind: TypeAlias = Literal["numeric", "categorical", "boolean", "datetime"]
+ColumnKind: TypeAlias = Literal["numeric", "categorical", "boolean", "datetime", "text"]
 
 NUMERIC_SHARE = 0.9
 """From this share of numbers on a column is numeric, and any other text in it is an error."""
@@ -49,7 +49,7 @@ def kind_of(column: Column, declared: str | None) -> tuple[ColumnKind, list[str]
     """
     if declared == "text":
         raise DataError(
-            f"column {quote(column.name)}: text columns cannot be features of a table network",
+            f"column {quote(column.name)}: a text column cannot stand beside data.image, data.sequence or data.series",
             help=f"leave it out with data.ignore: [{column.name}]",
         )
     if declared in ("numeric", "categorical", "boolean", "datetime"):
@@ -83,7 +83,7 @@ def _refuse_free_text(column: Column, rows: int, present: int) -> None:
             column.name,
             f"column {quote(column.name)}: {present} different texts in {rows} rows are no categories",
             path=column.places([0])[0][0],
-            help=f"leave it out with data.ignore, or set data.columns.{column.name}.type to categorical or text",
+            help=f"learn from its words with data.columns.{column.name}.type: text, or leave it out with data.ignore",
         )
 
 

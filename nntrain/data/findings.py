@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 
@@ -87,9 +87,7 @@ def summarize(table: Table, preprocessing: Preprocessing, parts: Mapping[str, Da
     """Return the summary of a table and its parts."""
     task, form = preprocessing.task, preprocessing.form
     kinds = form.kinds
-    names = {
-        kind: [n for n, k in kinds.items() if k == kind] for kind in ("numeric", "categorical", "boolean", "datetime")
-    }
+    names = {kind: [n for n, k in kinds.items() if k == kind] for kind in get_args(ColumnKind)}
     summary = Summary(
         rows={part: len(data) for part, data in parts.items()},
         columns={kind: found for kind, found in names.items() if found},
@@ -109,11 +107,12 @@ def summarize(table: Table, preprocessing: Preprocessing, parts: Mapping[str, Da
 
 def _missing(kinds: Mapping[str, ColumnKind], parts: Mapping[str, Dataset]) -> dict[str, int]:
     """Return the number of missing cells of the columns that have any, in the rows that are used."""
-    counts = dict.fromkeys(kinds, 0)
-    for name, kind in kinds.items():
+    counts = {name: 0 for name, kind in kinds.items() if kind != "text"}  # a missing text is an empty one
+    for name in counts:
+        numeric = kinds[name] != "categorical"
         for data in parts.values():
             if data.table is not None:
-                counts[name] += int(data.table.columns[name].missing(numeric=kind != "categorical")[data.rows].sum())
+                counts[name] += int(data.table.columns[name].missing(numeric=numeric)[data.rows].sum())
     return {name: count for name, count in counts.items() if count}
 
 

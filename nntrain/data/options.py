@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Annotated, Literal, TypeAlias
 
-from annotated_types import Ge, Gt, Lt, MinLen
+from annotated_types import Ge, Gt, Le, Lt, MinLen
 
 ColumnType: TypeAlias = Literal["numeric", "categorical", "boolean", "datetime", "text"]
 ScaleName: TypeAlias = Literal["standard", "minmax", "robust", "quantile", "none"]
@@ -19,6 +19,8 @@ CategoricalName: TypeAlias = Literal["onehot", "embedding", "ordinal"]
 TaskName: TypeAlias = Literal["auto", "classification", "regression", "multilabel"]
 Name: TypeAlias = Annotated[str, MinLen(1)]
 Names: TypeAlias = Annotated[list[Name], MinLen(1)]
+Lag: TypeAlias = Annotated[int, Ge(1)]
+Lags: TypeAlias = Annotated[list[Lag], MinLen(1)]
 Share: TypeAlias = Annotated[float, Gt(0), Lt(1)]
 
 
@@ -83,18 +85,50 @@ class SeriesOptions:
 
     Args:
         window: how many past rows the network sees.
-        horizon: how many rows after the window the target lies; 1 is the next row.
+        horizon: how many rows after the window are predicted at once; 1 is the next row.
         step: rows between the starts of two windows.
         include_target: whether the target's own past is an input.
+        log: whether the logarithm of the target is modelled.
+        difference: whether the change of the target is modelled, against the value so many rows before; several lags
+            are applied one after the other. The first rows of a window, as many as the lags' sum, are then only bases.
     """
 
     window: Annotated[int, Ge(1)]
     horizon: Annotated[int, Ge(1)] = 1
     step: Annotated[int, Ge(1)] = 1
     include_target: bool = True
+    log: bool = False
+    difference: Lag | Lags | None = None
+
+    @property
+    def lags(self) -> list[int]:
+        """The lags of ``difference``, none where the value itself is modelled."""
+        if self.difference is None:
+            return []
+        return [self.difference] if isinstance(self.difference, int) else list(self.difference)
 
 
-FORM_OPTIONS = {"image": ImageOptions, "sequence": SequenceOptions, "series": SeriesOptions}
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TextOptions:
+    """How columns of ``type: text`` become tokens; where the section is given, so do undeclared columns of free text.
+
+    Args:
+        tokens: word (runs of letters and digits; any other visible character is a token too) or character.
+        vocabulary: tokens at most that are told apart, the most frequent of the training rows; the rest are unknown.
+        minimum_count: how often a token must stand in the training rows to be told apart; from 2 on, rare words teach
+            the network what to make of unknown ones.
+        length: tokens after which a text is cut.
+        lowercase: whether capital and small letters are the same.
+    """
+
+    tokens: Literal["word", "character"] = "word"
+    vocabulary: Annotated[int, Ge(1), Le(1_000_000)] = 10_000
+    minimum_count: Annotated[int, Ge(1)] = 2
+    length: Annotated[int, Ge(1)] = 100
+    lowercase: bool = True
+
+
+FORM_OPTIONS = {"image": ImageOptions, "sequence": SequenceOptions, "series": SeriesOptions, "text": TextOptions}
 """The options of each form of an example, by their key in the data section."""
 
 
@@ -104,7 +138,7 @@ class DataOptions:
 
     Args:
         train: a file, a list of files or a glob; .csv, .csv.gz or .parquet.
-        target: the column to predict, or a list of columns.
+        target: the column to predict, or a list of columns; none where the input itself is the target.
         validation: share of the rows, a file, or ``none``; no rows are held out of fewer than 20.
         test: share of the rows, or a file, evaluated once with the best checkpoint.
         task: classification, regression or multilabel; ``auto`` follows the loss if one is named, else the target.
@@ -133,10 +167,11 @@ class DataOptions:
         image: the features are the pixels of an image.
         sequence: an example is a sequence.
         series: an example is a window of a time series.
+        text: how text columns become tokens.
     """
 
     train: Name | Names
-    target: Name | Names
+    target: Name | list[Name]
     validation: Share | Name | Names = 0.2
     test: Share | Name | Names | None = None
     task: TaskName = "auto"
@@ -162,6 +197,7 @@ class DataOptions:
     image: ImageOptions | None = None
     sequence: SequenceOptions | None = None
     series: SeriesOptions | None = None
+    text: TextOptions | None = None
 
     @property
     def targets(self) -> tuple[str, ...]:

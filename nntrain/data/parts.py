@@ -28,7 +28,7 @@ METHODS = ("auto", "random", "stratified", "tail")
 
 @dataclass(frozen=True)
 class Facts:
-    """What a split may heed, one value for each usable row (N,)."""
+    """What a split may heed, one value for each row (N,)."""
 
     strata: Array | None
     groups: Array | None
@@ -40,7 +40,14 @@ class Facts:
 
 
 def choose_parts(
-    table: Table, options: DataOptions, resolve: Resolve, kind: TaskKind, seed: int, fold: int | None, usable: Array
+    table: Table,
+    options: DataOptions,
+    resolve: Resolve,
+    kind: TaskKind,
+    seed: int,
+    fold: int | None,
+    usable: Array,
+    facts: Facts | None = None,
 ) -> tuple[Split, list[str]]:
     """Return the row numbers of each part, and notices.
 
@@ -52,6 +59,7 @@ def choose_parts(
         seed: of a random split.
         fold: which fold is held out, from 0, or None.
         usable: row numbers that may be used.
+        facts: of all rows, what the split heeds; None takes them from the data section.
 
     Raises:
         ConfigError: the keys that divide the rows contradict each other.
@@ -63,14 +71,15 @@ def choose_parts(
     if is_split_file(options.split):
         split = from_file(resolve(options.split), options.split, table.rows)
         return Split(*(part[np.isin(part, usable)] for part in (split.train, split.validation, split.test))), []
-    facts, shares, notices = _facts(table, options, kind).at(usable), _shares(options), []
+    heeded = (facts or _facts(table, options, kind)).at(usable)
+    shares, notices = _shares(options), []
     if fold is not None:
-        split = _fold(options.folds or 0, fold, seed, facts, shares["test"], len(usable), table.path)
+        split = _fold(options.folds or 0, fold, seed, heeded, shares["test"], len(usable), table.path)
     else:
         if len(usable) < splitting.FEWEST_ROWS and shares["validation"]:
             notices = [f"fewer than {splitting.FEWEST_ROWS} rows: none are held out for validation"]
             shares["validation"] = 0.0
-        split = _by_shares(shares, seed, facts, len(usable))
+        split = _by_shares(shares, seed, heeded, len(usable))
         _check_filled(split, shares, options, table.path)
     return Split(usable[split.train], usable[split.validation], usable[split.test]), notices
 
@@ -107,7 +116,7 @@ def _facts(table: Table, options: DataOptions, kind: TaskKind) -> Facts:
     stratified = kind == "classification" and options.split in ("auto", "stratified")
     groups = None if options.group is None else table.column(options.group, "data.group").codes()[0]
     if options.order is not None:
-        return Facts(None, groups, _order(table, options.order))
+        return Facts(None, groups, order_values(table, options.order))
     if options.split == "tail":
         return Facts(None, groups, np.arange(table.rows, dtype=np.float64))
     return Facts(_strata(table, options) if stratified else None, groups, None)
@@ -119,7 +128,7 @@ def _strata(table: Table, options: DataOptions) -> Array:
     return np.array([place[label] for label in labels], np.int64)[codes]
 
 
-def _order(table: Table, name: str) -> Array:
+def order_values(table: Table, name: str) -> Array:
     """Return a sortable number for each row: the column's numbers, or its dates."""
     column = table.column(name, "data.order")
     values = column.numbers() if column.number_share == 1.0 else instants(column)

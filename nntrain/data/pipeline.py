@@ -11,7 +11,7 @@ from nntrain.core.array import Array
 from nntrain.core.task import Task
 from nntrain.data.batches import Dataset
 from nntrain.data.forms import form_from
-from nntrain.data.forms.base import Form
+from nntrain.data.forms.base import Examples, Form
 from nntrain.data.notices import grouped
 from nntrain.data.table import ReadOptions, Table
 from nntrain.data.target import Target
@@ -70,20 +70,29 @@ class Preprocessing:
 
     def apply(self, table: Table) -> tuple[Dataset, list[str]]:
         """Return a table's features as examples without labels, and notices."""
-        return self._examples(table, None, None)
+        return self._all(table, None, None)
 
     def labelled(self, table: Table) -> tuple[Dataset, list[str]]:
         """Return a table's examples with labels; a class that is not known has the code -1."""
-        return self._examples(table, self.target, self.weights(table))
+        return self._all(table, self.target, self.weights(table))
 
-    def _examples(self, table: Table, target: Target | None, weight: Array | None) -> tuple[Dataset, list[str]]:
+    def examples(
+        self, table: Table, parts: Mapping[str, Array], target: Target | None, weight: Array | None
+    ) -> Examples:
+        """Return the examples of each part of a table, as :meth:`Form.examples` does."""
         self.form.check_columns(table)
-        found, notices = self.form.examples(table, {"rows": np.arange(table.rows)}, target, weight)
+        found, notices = self.form.examples(table, parts, target, weight)
+        if self.target.reconstructs:
+            found = {part: data.replace(reconstructs=True) for part, data in found.items()}
+        return found, notices
+
+    def _all(self, table: Table, target: Target | None, weight: Array | None) -> tuple[Dataset, list[str]]:
+        found, notices = self.examples(table, {"rows": np.arange(table.rows)}, target, weight)
         return found["rows"], grouped(notices)
 
     def extra_columns(self, table: Table) -> list[str]:
         """Return a notice of the columns that nothing is done with, if there are any."""
-        used = {*self.form.columns, *self.target.columns, self.weight}
+        used = {*self.form.known_columns, *self.target.columns, self.weight}
         extra = [quote(name) for name in table.names if name not in used]
         return [f"columns that are not used: {enumerate_names(extra, 10)}"] if extra else []
 

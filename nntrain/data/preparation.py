@@ -21,7 +21,7 @@ from nntrain.data.options import DataOptions
 from nntrain.data.parts import Resolve, check_method, choose_parts
 from nntrain.data.pipeline import Preprocessing, sample_weights
 from nntrain.data.table import ReadOptions, Table, read_table
-from nntrain.data.target import check_target, decide_kind, names_of
+from nntrain.data.target import check_target, decide_kind, names_of, reconstruction
 from nntrain.errors import ConfigError, DataError, enumerate_names, quote
 
 
@@ -67,6 +67,7 @@ def prepare(
     scales_target: bool = True,
     fold: int | None = None,
     class_weight: str | Mapping[str, float] | None = None,
+    reconstructs: bool = False,
 ) -> Prepared:
     """Return the data of a config.
 
@@ -78,6 +79,7 @@ def prepare(
         scales_target: whether the loss allows a scaled target.
         fold: which fold is held out, from 0, where there are folds.
         class_weight: ``balanced`` or weights by label.
+        reconstructs: whether the input itself is the target; columns named as target are then no features.
 
     Raises:
         ConfigError: keys of the data section contradict each other.
@@ -87,16 +89,22 @@ def prepare(
     options = form_class.adjust(options)
     check_method(options)
     table = _read(names_of(options.train), options, resolve)
-    kind = decide_kind(table, options, task_hint)
+    kind = "regression" if reconstructs else decide_kind(table, options, task_hint)
     outside = _outside_tables(options, resolve)
     form = form_class.make(table, options)
     usable = form.select(table)
-    check_target(table, options, kind, form.label_rows(table, usable))
-    split, said = choose_parts(table, options, resolve, kind, seed, fold, usable)
+    if not reconstructs:
+        check_target(table, options, kind, form.label_rows(table, usable))
+    split, said = choose_parts(
+        table, options, resolve, kind, seed, fold, usable, form.split_facts(table, options)
+    )
     inside = {"train": split.train, "validation": split.validation, "test": split.test}
     rows = {part: chosen for part, chosen in inside.items() if part == "train" or len(chosen)}
-    target = form.fit_target(table, options, kind, scales_target, rows)
     odd = form.fit(table, form.rows_of(table, rows["train"]))
+    if reconstructs:
+        target = reconstruction(form.place_names)
+    else:
+        target = form.fit_target(table, options, kind, scales_target, rows)
     preprocessing = Preprocessing(form, target, read_options(options), options.weight)
     parts, found = _examples(table, preprocessing, rows)
     _check_weight(parts["train"], options.weight)
@@ -123,13 +131,12 @@ def prepare(
         parts.get("test"),
         preprocessing,
         summary,
-        [*told, *_dropped(table, usable)],
+        [*told, *_dropped(form.dropped(table))],
         sources,
     )
 
 
-def _dropped(table: Table, usable: Array) -> list[str]:
-    count = table.rows - len(usable)
+def _dropped(count: int) -> list[str]:
     return [f"{count} rows with missing cells are left out (missing: drop)"] if count else []
 
 
@@ -159,8 +166,7 @@ def _examples(
 ) -> tuple[dict[str, Dataset], list[Notice]]:
     """Return the examples at some rows of a table, by part, and notices."""
     weight = None if preprocessing.weight is None else sample_weights(table, preprocessing.weight)
-    preprocessing.form.check_columns(table)
-    parts, notices = preprocessing.form.examples(table, rows, preprocessing.target, weight)
+    parts, notices = preprocessing.examples(table, rows, preprocessing.target, weight)
     if preprocessing.task.is_classification:
         labels = [data.labels() for data in parts.values()]
         unknown = np.concatenate([found.rows[found.target < 0] for found in labels])

@@ -32,19 +32,23 @@ class Target:
         task: what is predicted.
         scalers: one for each numeric target column.
         notices: what is worth knowing about it.
+        reconstructs: whether the target is the network's input itself, in scaled units, and no column.
     """
 
     task: Task
     scalers: list[Affine]
     notices: list[str]
+    reconstructs: bool = False
 
     @property
     def columns(self) -> tuple[str, ...]:
         """Names of the table's columns it is read from."""
-        return self.task.targets
+        return () if self.reconstructs else self.task.targets
 
     def decode(self, values: Array) -> Array:
-        """Return predicted values (N, D) in the units of the table, float64."""
+        """Return predicted values (N, D) in the units of the table, float64; as they are where none was scaled."""
+        if self.reconstructs:
+            return values.astype(np.float64)
         columns = [scaler.invert(values[:, i].astype(np.float64)) for i, scaler in enumerate(self.scalers)]
         return np.stack(columns, axis=1)
 
@@ -54,6 +58,8 @@ class Target:
         Raises:
             DataError: a target column or cell is missing, or a cell is no number where numbers are predicted.
         """
+        if self.reconstructs:
+            return np.empty((table.rows, 0), np.float32)
         columns = [table.column(name, "data.target") for name in self.task.targets]
         for column in columns:
             _refuse_missing(column, numeric=self.task.kind == "regression")
@@ -73,6 +79,7 @@ class Target:
             "classes": list(task.classes),
             "positive": task.positive,
             "scalers": [scaler.state() for scaler in self.scalers],
+            "reconstructs": self.reconstructs,
         }
 
     @classmethod
@@ -82,7 +89,12 @@ class Target:
         scalers = [Affine() for _ in state["scalers"]]
         for scaler, plain in zip(scalers, state["scalers"], strict=True):
             scaler.load(plain)
-        return cls(task, scalers, [])
+        return cls(task, scalers, [], state["reconstructs"])
+
+
+def reconstruction(names: Sequence[str]) -> Target:
+    """Return the target that is the input itself, given the names of the input's places."""
+    return Target(Task("regression", tuple(names)), [], [], reconstructs=True)
 
 
 def decide_kind(table: Table, options: DataOptions, hint: TaskKind | None) -> TaskKind:

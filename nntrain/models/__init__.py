@@ -1,5 +1,5 @@
 """All architectures, each a recipe for layers; importing this package registers them."""
 
-from nntrain.models import linear, mlp, sequential
+from nntrain.models import autoencoder, convolutional, linear, mlp, recurrent, resnet, sequential, transformer
 
-__all__ = ["linear", "mlp", "sequential"]
+__all__ = ["autoencoder", "convolutional", "linear", "mlp", "recurrent", "resnet", "sequential", "transformer"]

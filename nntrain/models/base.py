@@ -3,12 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, TypeAlias
 
 from nntrain.core.layer import Layer
 from nntrain.errors import ConfigError
 from nntrain.layers.dense import Dense
 from nntrain.registry import Registered, Registry
+
+
+@dataclass(frozen=True, slots=True)
+class Examples:
+    """What an architecture may know of the examples before it sees one.
+
+    Attributes:
+        axes: of an example: 1 for a row (F,), 2 for a sequence (T, F), 3 for an image (H, W, C).
+        per_step: whether the network must give an output for each step of a sequence.
+        ragged: whether sequences differ in their numbers of steps.
+    """
+
+    axes: int = 1
+    per_step: bool = False
+    ragged: bool = False
+
+
+ROWS = Examples()
+"""Rows of a table."""
 
 
 class Architecture:
@@ -29,26 +49,23 @@ class Architecture:
     reconstructs: ClassVar[bool] = False
     embedding: int | None = None
 
-    def hidden_layers(self, axes: int = 1, per_step: bool = False) -> Sequence[Layer]:
+    def hidden_layers(self, examples: Examples = ROWS) -> Sequence[Layer]:
         """Return the layers before the output layer, in order.
 
-        Args:
-            axes: of an example: 1 for a row, 2 for a sequence, 3 for an image.
-            per_step: whether the network must give an output for each step of a sequence.
-
         Raises:
-            ConfigError: arguments do not fit each other or the form of the examples.
+            ConfigError: arguments do not fit each other or the examples.
         """
         return ()
 
-    def check_form(self, axes: int) -> None:
-        """Raise ConfigError where the architecture does not take examples of so many axes."""
-        if axes not in self.takes:
+    def check_examples(self, examples: Examples) -> None:
+        """Raise ConfigError where the architecture does not take examples of this form."""
+        if examples.axes not in self.takes:
             name = ARCHITECTURES.name_of(self)
             needed = " or ".join(_NEEDS[number] for number in sorted(self.takes))
+            remedies = "; ".join(_REMEDIES[number] for number in sorted(self.takes))
             raise ConfigError(
-                f"{name} takes {needed}, and an example is {_FORMS[axes]}",
-                help="; ".join(_REMEDIES[number] for number in sorted(self.takes)) + "; or choose another architecture",
+                f"{name} takes {needed}, and an example is {_FORMS[examples.axes]}",
+                help=f"{remedies}; or choose another architecture",
             )
 
     def output_layer(self, units: int) -> Layer:

@@ -13,7 +13,7 @@ from nntrain.core.task import Task
 from nntrain.errors import ConfigError
 from nntrain.layers.sequential import Sequential
 from nntrain.losses.base import Loss
-from nntrain.models.base import Architecture
+from nntrain.models.base import Architecture, Examples
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,11 +24,18 @@ class FeatureLayout:
         shape: of one example: (F,) for a table, (T, F) for a sequence, (H, W, C) for an image.
         embedded: places on the last axis that hold codes to be embedded, with the number of codes of each.
         per_step: whether each step of a sequence has a label, and so an output.
+        ragged: whether sequences differ in their numbers of steps.
     """
 
     shape: Shape
     embedded: Mapping[int, int]
     per_step: bool = False
+    ragged: bool = False
+
+    @property
+    def examples(self) -> Examples:
+        """What an architecture may know of them."""
+        return Examples(len(self.shape), self.per_step, self.ragged)
 
 
 def build_network(
@@ -44,10 +51,9 @@ def build_network(
     Raises:
         ConfigError: the architecture does not take such examples, or does not end with one output a class or target.
     """
-    axes, units = len(layout.shape), loss.outputs(task)
-    architecture.check_form(axes)
-    layers: list[LayerLike] = [*_input_layers(layout, architecture)]
-    layers += architecture.hidden_layers(axes, layout.per_step)
+    units = loss.outputs(task)
+    architecture.check_examples(layout.examples)
+    layers: list[LayerLike] = [*_input_layers(layout, architecture), *architecture.hidden_layers(layout.examples)]
     layers.append(architecture.output_layer(units))
     if output_activation is not None and not is_implied(loss, output_activation):
         layers.append(LAYERS.build(output_activation))

@@ -11,7 +11,7 @@ from nntrain.core.initializers import INITIALIZERS, InitializerLike
 from nntrain.core.layer import Layer, LayerLike
 from nntrain.layers.dense import Dense
 from nntrain.layers.sequential import Sequential
-from nntrain.models.base import ARCHITECTURES, Architecture
+from nntrain.models.base import ARCHITECTURES, ROWS, Architecture, Examples
 
 
 @ARCHITECTURES.register("mlp")
@@ -48,7 +48,7 @@ class MLP(Architecture):
         self.kernel_initializer = INITIALIZERS.build(kernel_initializer)
         self.bias_initializer = INITIALIZERS.build(bias_initializer)
 
-    def hidden_layers(self, axes: int = 1, per_step: bool = False) -> Sequence[Layer]:
+    def hidden_layers(self, examples: Examples = ROWS) -> Sequence[Layer]:
         specs: list[Any] = []
         for units in self.hidden:
             specs.append(self._dense(units))

@@ -9,7 +9,7 @@ from annotated_types import MinLen
 
 from nntrain.core.layer import Layer, LayerLike
 from nntrain.layers import sequential
-from nntrain.models.base import ARCHITECTURES, Architecture
+from nntrain.models.base import ARCHITECTURES, ROWS, Architecture, Examples
 
 
 @ARCHITECTURES.register("sequential")
@@ -26,5 +26,5 @@ class LayerList(Architecture):
     def __init__(self, layers: Annotated[list[LayerLike], MinLen(1)]) -> None:
         self.layers = layers
 
-    def hidden_layers(self, axes: int = 1, per_step: bool = False) -> Sequence[Layer]:
+    def hidden_layers(self, examples: Examples = ROWS) -> Sequence[Layer]:
         return sequential.Sequential(self.layers).layers

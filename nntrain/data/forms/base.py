@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
@@ -13,6 +14,7 @@ from nntrain.data.batches import Dataset, Labels
 from nntrain.data.column_types import ColumnKind
 from nntrain.data.notices import Notice
 from nntrain.data.options import DataOptions
+from nntrain.data.parts import Facts
 from nntrain.data.table import Table
 from nntrain.data.target import Target, fit_target
 from nntrain.errors import DataError, did_you_mean, enumerate_names, quote
@@ -30,11 +32,13 @@ class Form:
         kinds: what each feature column is, by name.
         notices: what is worth knowing about the columns.
         per_step: whether each step of a sequence has a label.
+        ragged: whether sequences differ in their numbers of steps.
     """
 
     name: ClassVar[str]
     is_table: ClassVar[bool] = False
     per_step: bool = False
+    ragged: bool = False
     kinds: Mapping[str, ColumnKind] = {}
     notices: list[str]
 
@@ -73,6 +77,11 @@ class Form:
         raise TypeError(f"{type(self).__name__} does not tell its columns")
 
     @property
+    def known_columns(self) -> set[str]:
+        """Names of the columns that mean something to the form; others are told to be unused."""
+        return set(self.columns)
+
+    @property
     def shape(self) -> Shape:
         """Shape of one example."""
         raise TypeError(f"{type(self).__name__} does not tell its shape")
@@ -87,9 +96,24 @@ class Form:
         """Names of the places on the last axis of an example."""
         return list(self.columns)
 
+    @property
+    def place_names(self) -> list[str]:
+        """Names of all places of an example, in row-major order."""
+        names, count = self.feature_names, math.prod(self.shape)
+        times = count // max(1, len(names))
+        return names if times == 1 else [f"{name}_{i}" for i in range(times) for name in names]
+
+    def dropped(self, table: Table) -> int:
+        """Return how many rows are left out for a missing cell."""
+        return 0
+
     def select(self, table: Table) -> Array:
         """Return the row numbers that stand for one example each, among which a split chooses."""
         return np.arange(table.rows)
+
+    def split_facts(self, table: Table, options: DataOptions) -> Facts | None:
+        """Return what a split of all rows heeds, or None where it is what the data section says."""
+        return None
 
     def rows_of(self, table: Table, chosen: Array) -> Array:
         """Return the numbers of all rows that belong to the examples chosen: what is fitted on."""
@@ -136,8 +160,7 @@ class Form:
 
     def truth(self, table: Table, target: Target, labels: Labels) -> dict[str, list[Any]]:
         """Return the cells that are the labels, as they stand, by the names of the targets."""
-        rows = labels.rows
-        return {name: table.columns[name].text()[rows].tolist() for name in target.task.targets}
+        return {name: table.columns[name].text()[labels.rows].tolist() for name in target.columns}
 
     def restore(self, values: Array, base: Array | None) -> Array:
         """Return values (L, D) of the target in the units of the table, from unscaled ones and their base."""

@@ -56,7 +56,10 @@ class EncodedColumns(Form):
         return found
 
     def select(self, table: Table) -> Array:
-        """Return all rows, but for ``missing: drop`` those without a missing cell."""
+        return self.whole_rows(table)
+
+    def whole_rows(self, table: Table) -> Array:
+        """Return the numbers of all rows, but for ``missing: drop`` those without a missing cell."""
         whole = np.ones(table.rows, bool)
         for encoder in self.encoders:
             if encoder.missing == "drop" and encoder.name in table.columns:
@@ -66,6 +69,9 @@ class EncodedColumns(Form):
                 "every row has a missing cell, and data.missing is 'drop'", path=table.path, help="use auto"
             )
         return np.flatnonzero(whole)
+
+    def dropped(self, table: Table) -> int:
+        return table.rows - len(self.whole_rows(table))
 
     def fit(self, table: Table, rows: Array) -> list[Notice]:
         odd: list[Notice] = []
