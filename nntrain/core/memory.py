@@ -35,10 +35,10 @@ def memory_bytes() -> int | None:
 def size_text(size: int) -> str:
     """Return a number of bytes in words.
 
-    >>> size_text(3_200_000_000_000), size_text(1_500_000), size_text(12)
-    ('3.2 TB', '1.5 MB', '12 bytes')
+    >>> size_text(3_200_000_000_000), size_text(1_500_000), size_text(1_024), size_text(12)
+    ('3.2 TB', '1.5 MB', '1.0 kB', '12 bytes')
     """
-    for factor, unit in ((10**12, "TB"), (10**9, "GB"), (10**6, "MB")):
+    for factor, unit in ((10**12, "TB"), (10**9, "GB"), (10**6, "MB"), (10**3, "kB")):
         if size >= factor:
             return f"{size / factor:,.1f} {unit}"
     return f"{size:,} bytes"

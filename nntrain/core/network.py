@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -15,18 +14,29 @@ from nntrain.core.layer import INFERENCE, LAYERS, Context, Layer
 from nntrain.core.memory import refuse_too_large
 from nntrain.core.parameter import Parameter, ParameterStore
 from nntrain.core.rng import stream
+from nntrain.core.tracing import Trace, leaves, trace
 from nntrain.errors import ConfigError
 
 
 @dataclass(frozen=True, slots=True)
 class LayerRow:
-    """One line of the layer table: path, kind, output shape, number of parameters, FLOPs of a row's forward pass."""
+    """One line of the layer table.
+
+    Attributes:
+        name: path of the layer.
+        kind: registered name.
+        out_shape: of one example.
+        parameters: how many numbers it holds.
+        flops: of a row's forward pass.
+        activation_bytes: memory that a training pass takes for a row of the batch, forward and backward together.
+    """
 
     name: str
     kind: str
     out_shape: Shape
     parameters: int
     flops: int
+    activation_bytes: int
 
 
 class Network:
@@ -91,7 +101,7 @@ class Network:
     @property
     def layers(self) -> list[Layer]:
         """All layers that are no mere containers, in order; a layer within one of them is part of it."""
-        return list(_leaves(self.root))
+        return list(leaves(self.root))
 
     def initialize(self, seed: int) -> None:
         """Give every parameter its first values; a parameter's values depend on the seed and on its own name only."""
@@ -149,24 +159,21 @@ class Network:
             parameter.value[...] = state[parameter.name]
 
     def table(self) -> list[LayerRow]:
-        """Return one row per layer, from a pass of shapes through a freshly built copy, made once."""
+        """Return one row per layer, from passes through a freshly built copy, made once."""
         return list(self._rows)
 
     @cached_property
     def _rows(self) -> list[LayerRow]:
-        rows: list[LayerRow] = []
-        for layer, in_shape, out_shape in trace_shapes(self):
-            own = sum(parameter.size for inner in layer.walk() for parameter in inner.parameters)
-            rows.append(LayerRow(layer.name, LAYERS.name_of(layer), out_shape, own, layer.flops(in_shape, out_shape)))
-        return rows
+        traced = trace(self)
+        shown = {id(layer) for layer in leaves(traced[0].layer)}
+        return [_row(found) for found in traced if id(found.layer) in shown]
 
 
-def _leaves(layer: Layer) -> Iterator[Layer]:
-    if not layer.is_container:
-        yield layer
-        return
-    for child in layer.children:
-        yield from _leaves(child)
+def _row(found: Trace) -> LayerRow:
+    layer = found.layer
+    own = sum(parameter.size for inner in layer.walk() for parameter in inner.parameters)
+    flops = layer.flops(found.in_shape, found.out_shape)
+    return LayerRow(layer.name, LAYERS.name_of(layer), found.out_shape, own, flops, found.activation_bytes)
 
 
 def refuse_shared_layers(root: Layer) -> None:
@@ -189,25 +196,3 @@ def name_children(layer: Layer, path: str) -> None:
         counts[kind] = counts.get(kind, 0) + 1
         child.name = f"{path}{kind}_{counts[kind]}"
         name_children(child, f"{child.name}.")
-
-
-def trace_shapes(network: Network) -> list[tuple[Layer, Shape, Shape]]:
-    """Return each layer that is no mere container with its input and output shape, by one forward pass of one row."""
-    seen: list[tuple[Layer, Shape, Shape]] = []
-    twin = network.replica()
-    for layer in twin.layers:
-        _record_shapes(layer, seen)
-    with np.errstate(all="ignore"):
-        twin.forward(np.zeros((1, *network.in_shape), network.dtype))
-    return seen
-
-
-def _record_shapes(layer: Layer, seen: list[tuple[Layer, Shape, Shape]]) -> None:
-    forward = layer.forward
-
-    def recorded(x: Array, ctx: Context) -> Array:
-        y = forward(x, ctx)
-        seen.append((layer, x.shape[1:], y.shape[1:]))
-        return y
-
-    layer.forward = recorded  # type: ignore[method-assign]

@@ -52,6 +52,12 @@ class ScratchOwner:
         array = arrays[key] = memory[:size].reshape(shape)
         return array
 
+    @property
+    def scratch_bytes(self) -> int:
+        """How much memory :meth:`scratch` has taken."""
+        memories: dict[str, Array] = self.__dict__.get("_memories", {})
+        return sum(memory.nbytes for memory in memories.values())
+
     def release(self) -> None:
         """Give the memory back."""
         self.__dict__.pop("_arrays", None)

@@ -15,9 +15,9 @@ def padding_mask(owner: ScratchOwner, lengths: Array, steps: int, key: str = "pa
     [[0, 0, 1], [1, 1, 1]]
     """
     mask = owner.scratch(key, (len(lengths), steps), np.bool_)
-    places = owner.__dict__.get("_places")
+    places = owner.__dict__.get("_step_numbers")
     if places is None or len(places) < steps:
-        places = owner.__dict__["_places"] = np.arange(steps)
+        places = owner.__dict__["_step_numbers"] = np.arange(steps)
     return np.greater_equal(places[:steps], lengths[:, None], out=mask)
 
 

@@ -11,6 +11,8 @@ from annotated_types import Gt, Le
 from nntrain.core.array import Array, Shape
 from nntrain.core.initializers import Constant
 from nntrain.core.layer import LAYERS, Context, Layer
+from nntrain.core.steps import clear_padding, without_padding
+from nntrain.layers.channels import folded, side_by_side, tiled
 from nntrain.layers.rows import as_rows
 
 
@@ -21,6 +23,8 @@ class BatchNorm(Layer):
     Features are the last axis; mean and (biased) variance run over all others. In training they are the batch's, and
     running statistics follow: running <- (1 - momentum) running + momentum batch, with the unbiased variance, as in
     PyTorch. Outside training the running statistics stand in for the batch's (Ioffe and Szegedy 2015, algorithms 1, 2).
+
+    Of padded sequences only the true steps count.
 
     A training batch of a single row has no variance: it is normalized with the running statistics, which it leaves as
     they are. So does a batch whose variance is not finite leave them.
@@ -62,37 +66,66 @@ class BatchNorm(Layer):
         return in_shape
 
     def forward(self, x: Array, ctx: Context) -> Array:
-        rows = as_rows(self, x, "x")
-        self.from_batch = ctx.training and len(rows) > 1
+        self.lengths = ctx.lengths
+        self.count, self.times = len(x), 1
+        if x.ndim > 2:
+            steps = len(x) * x.shape[1] if self.lengths is None else int(np.add.reduce(self.lengths))
+            self.count = steps * math.prod(x.shape[2:-1])
+            self.times = side_by_side(math.prod(x.shape[:-1]), x.shape[-1])
+        self.from_batch = ctx.training and self.count > 1
+        rows = self._wide(x, "x")
         normalized = self.scratch("normalized", rows.shape)
         if self.from_batch:
-            variance = self._center(rows, normalized)
+            variance = self._center(x, rows, normalized)
         else:
-            np.subtract(rows, self.running_mean.value, out=normalized)
+            np.subtract(rows, self._tiled(self.running_mean.value), out=normalized)
             variance = self.running_variance.value
         self.factor = np.add(variance, self.epsilon, out=self.scratch("factor", variance.shape))
         np.sqrt(self.factor, out=self.factor)
         np.divide(1, self.factor, out=self.factor)
-        self.normalized = np.multiply(normalized, self.factor, out=normalized)
+        self.normalized = np.multiply(normalized, self._tiled(self.factor), out=normalized)
         y = self.scratch("y", x.shape)
         if not self.affine:
             np.copyto(y, normalized.reshape(x.shape))
             return y
-        out = np.multiply(normalized, self.scale.value, out=y.reshape(rows.shape))
-        np.add(out, self.offset.value, out=out)
+        out = np.multiply(normalized, self._tiled(self.scale.value), out=y.reshape(rows.shape))
+        np.add(out, self._tiled(self.offset.value), out=out)
         return y
 
-    def _center(self, rows: Array, centered: Array) -> Array:
+    def _wide(self, x: Array, key: str) -> Array:
+        """Return x as rows of features, of which ``times`` are side by side."""
+        rows = as_rows(self, x, key)
+        return rows if self.times == 1 else rows.reshape(-1, self.times * rows.shape[1])
+
+    def _tiled(self, values: Array) -> Array:
+        return values if self.times == 1 else tiled(self, values, self.times, "tiled")
+
+    def _sum(self, rows: Array, out: Array) -> Array:
+        """Write the sum of each feature (F,) over wide rows into ``out``."""
+        if self.times == 1:
+            return np.add.reduce(rows, axis=0, out=out)
+        return folded(np.add.reduce(rows, axis=0, out=self.scratch("wide", rows.shape[1:])), out)
+
+    def _product(self, a: Array, b: Array, out: Array) -> Array:
+        """Write the sum of each feature's products over wide rows into ``out``."""
+        if self.times == 1:
+            return np.einsum("nf,nf->f", a, b, out=out)
+        return folded(np.einsum("nf,nf->f", a, b, out=self.scratch("wide", a.shape[1:])), out)
+
+    def _center(self, x: Array, rows: Array, centered: Array) -> Array:
         """Write the rows minus their mean; return their variance (F,), which the running statistics follow."""
-        count = len(rows)
-        mean = np.add.reduce(rows, axis=0, out=self.scratch("mean", rows.shape[1:]))
-        np.divide(mean, count, out=mean)
-        np.subtract(rows, mean, out=centered)
-        variance = np.einsum("nf,nf->f", centered, centered, out=self.scratch("variance", mean.shape))
-        np.divide(variance, count, out=variance)
+        if self.lengths is not None:
+            rows = self._wide(without_padding(self, x, self.lengths, "x"), "x")
+        mean = self._sum(rows, self.scratch("mean", x.shape[-1:]))
+        np.divide(mean, self.count, out=mean)
+        np.subtract(rows, self._tiled(mean), out=centered)
+        if self.lengths is not None:
+            clear_padding(self, centered.reshape(x.shape), self.lengths)
+        variance = self._product(centered, centered, self.scratch("variance", mean.shape))
+        np.divide(variance, self.count, out=variance)
         if math.isfinite(float(np.add.reduce(variance))):
             self._follow(self.running_mean.value, mean, 1.0)
-            self._follow(self.running_variance.value, variance, count / (count - 1))
+            self._follow(self.running_variance.value, variance, self.count / (self.count - 1))
         return variance
 
     def _follow(self, running: Array, batch: Array, factor: float) -> None:
@@ -100,13 +133,14 @@ class BatchNorm(Layer):
         np.add(running, np.multiply(batch, self.momentum * factor, out=self.scratch("share", batch.shape)), out=running)
 
     def backward(self, dy: Array) -> Array | None:
-        rows = as_rows(self, dy, "dy")
-        offset_grad = np.add.reduce(rows, axis=0, out=self.scratch("offset_grad", rows.shape[1:]))
-        scale_grad = np.einsum("nf,nf->f", rows, self.normalized, out=self.scratch("scale_grad", rows.shape[1:]))
+        rows = self._wide(dy, "dy")
+        scale_grad = self.scale.gradient_slot() if self.affine else self.scratch("scale_grad", self.factor.shape)
+        offset_grad = self.offset.gradient_slot() if self.affine else self.scratch("offset_grad", self.factor.shape)
+        self._product(rows, self.normalized, scale_grad)
+        self._sum(rows, offset_grad)
         if self.affine:
-            for parameter, gradient in ((self.scale, scale_grad), (self.offset, offset_grad)):
-                np.copyto(parameter.gradient_slot(), gradient)
-                parameter.commit()
+            self.scale.commit()
+            self.offset.commit()
             np.multiply(self.factor, self.scale.value, out=self.factor)
         if not self.needs_input_gradient:
             return None
@@ -114,13 +148,15 @@ class BatchNorm(Layer):
         dx = self.scratch("dx", dy.shape)
         out = dx.reshape(rows.shape)
         if self.from_batch:
-            np.multiply(self.normalized, np.divide(scale_grad, len(rows), out=scale_grad), out=out)
+            slope = np.divide(scale_grad, self.count, out=self.scratch("slope", scale_grad.shape))
+            shift = np.divide(offset_grad, self.count, out=self.scratch("shift", offset_grad.shape))
+            np.multiply(self.normalized, self._tiled(slope), out=out)
             np.subtract(rows, out, out=out)
-            np.subtract(out, np.divide(offset_grad, len(rows), out=offset_grad), out=out)
-            np.multiply(out, self.factor, out=out)
+            np.subtract(out, self._tiled(shift), out=out)
+            np.multiply(out, self._tiled(self.factor), out=out)
         else:
-            np.multiply(rows, self.factor, out=out)
-        return dx
+            np.multiply(rows, self._tiled(self.factor), out=out)
+        return clear_padding(self, dx, self.lengths)
 
     def flops(self, in_shape: Shape, out_shape: Shape) -> int:
         return 8 * math.prod(out_shape)

@@ -10,6 +10,7 @@ from annotated_types import MinLen
 
 from nntrain.core.array import Array, Shape
 from nntrain.core.layer import LAYERS, Context, Layer, LayerLike
+from nntrain.core.steps import without_padding
 from nntrain.errors import ConfigError
 from nntrain.layers.sequential import Sequential
 
@@ -17,6 +18,9 @@ from nntrain.layers.sequential import Sequential
 @LAYERS.register("branch")
 class Branch(Layer):
     """Branches side by side on the same x, put together: y = merge(g_1(x), ..., g_n(x)).
+
+    Where branches leave padded sequences of different lengths, the result has those of the first one; a branch that
+    ends before gives zeros.
 
     Args:
         branches: lists of layers; an empty list passes x on unchanged.
@@ -63,7 +67,7 @@ class Branch(Layer):
         return ConfigError(f"{place}branch with merge '{self.merge}' needs {needs}, got {given}")
 
     def forward(self, x: Array, ctx: Context) -> Array:
-        self._outputs = [branch.forward(x, ctx) for branch in self.branches]
+        self._run_all(x, ctx)
         if len(self._outputs) == 1:
             return self._outputs[0]
         if self.merge == "concatenate":
@@ -74,6 +78,19 @@ class Branch(Layer):
             return y
         combine = np.add if self.merge == "add" else np.multiply
         return _fold(combine, self._outputs, self.scratch("y", self._outputs[0].shape))
+
+    def _run_all(self, x: Array, ctx: Context) -> None:
+        """Run all branches from the same lengths; leave those behind the first, and zeros where another ends before."""
+        lengths, behind = ctx.lengths, ctx.lengths
+        self._outputs: list[Array] = []
+        self._shorter: list[Array | None] = []
+        for i, branch in enumerate(self.branches):
+            ctx.lengths = lengths
+            output = branch.forward(x, ctx)
+            behind = ctx.lengths if i == 0 else behind
+            self._shorter.append(shorter_lengths(ctx.lengths, behind))
+            self._outputs.append(without_padding(self, output, self._shorter[-1], f"output_{i}"))
+        ctx.lengths = behind
 
     def backward(self, dy: Array) -> Array | None:
         gradients = [branch.backward(self._share(dy, i)) for i, branch in enumerate(self.branches)]
@@ -86,6 +103,9 @@ class Branch(Layer):
 
     def _share(self, dy: Array, branch: int) -> Array:
         """Return the gradient of one branch's output."""
+        return without_padding(self, self._merged_share(dy, branch), self._shorter[branch], f"share_{branch}")
+
+    def _merged_share(self, dy: Array, branch: int) -> Array:
         if len(self.branches) == 1 or self.merge == "add":
             return dy
         if self.merge == "concatenate":
@@ -107,3 +127,10 @@ def _fold(combine: np.ufunc, arrays: Sequence[Array], out: Array) -> Array:
     for array in arrays[2:]:
         combine(out, array, out=out)
     return out
+
+
+def shorter_lengths(own: Array | None, merged: Array | None) -> Array | None:
+    """Return the lengths of a part of a merged output, or None where padding of the part is padding of the whole."""
+    if own is None or (merged is not None and np.array_equal(own, merged)):
+        return None
+    return own

@@ -11,7 +11,10 @@ from annotated_types import Ge, MinLen
 from nntrain.core.array import Array, Shape
 from nntrain.core.initializers import INITIALIZERS, InitializerLike
 from nntrain.core.layer import LAYERS, Context, Layer
+from nntrain.core.steps import without_padding
 from nntrain.errors import ConfigError, DataError
+from nntrain.layers.code_sums import sort_codes, write_sums
+from nntrain.layers.rows import as_rows
 
 
 def default_dimension(categories: int) -> int:
@@ -29,7 +32,8 @@ class CategoryEmbedding(Layer):
 
     The input (B, F) holds codes 0, 1, ... as numbers in the columns named; the output (B, F - columns + dimensions)
     holds the other columns in their order, then one vector a column (Guo and Berkhahn 2016). Code 0 is the bucket of
-    categories that are unknown or missing, and counts in ``categories``.
+    categories that are unknown or missing, and counts in ``categories``. Leading axes of an example are kept: the steps
+    of a sequence (B, T, F) are replaced one by one, all with the same tables.
 
     Args:
         columns: indexes of the code columns in the input, from 0.
@@ -59,13 +63,12 @@ class CategoryEmbedding(Layer):
         self.initializer = INITIALIZERS.build(initializer)
 
     def build(self, in_shape: Shape) -> Shape:
-        if len(in_shape) != 1:
-            raise self.shape_error("examples of shape (features,)", in_shape)
-        if len(set(self.columns)) < len(self.columns) or not all(0 <= c < in_shape[0] for c in self.columns):
+        if not in_shape:
+            raise self.shape_error("examples of shape (..., features)", in_shape)
+        if len(set(self.columns)) < len(self.columns) or not all(0 <= c < in_shape[-1] for c in self.columns):
             raise self.shape_error(f"columns that are distinct and in the input, and has {self.columns}", in_shape)
         widths = self._widths()
-        self.others = np.array([c for c in range(in_shape[0]) if c not in self.columns], np.intp)
-        self._numbers = np.arange(0)
+        self.others = np.array([c for c in range(in_shape[-1]) if c not in self.columns], np.intp)
         self._limits = np.array(self.categories, np.float64)
         self.tables = [
             self.add_parameter(f"table_{i + 1}", (count, width), self.initializer)
@@ -73,7 +76,7 @@ class CategoryEmbedding(Layer):
         ]
         ends = (len(self.others) + np.cumsum(widths)).tolist()
         self._parts = [slice(end - width, end) for end, width in zip(ends, widths, strict=True)]
-        return (ends[-1],)
+        return (*in_shape[:-1], ends[-1])
 
     def _widths(self) -> list[int]:
         if self.dimensions is None:
@@ -87,26 +90,29 @@ class CategoryEmbedding(Layer):
         return widths
 
     def forward(self, x: Array, ctx: Context) -> Array:
-        self._codes = self._read_codes(x)
-        y = self.scratch("y", (len(x), self._parts[-1].stop))
+        # Numbers in the padding of a sequence need not be codes.
+        rows = as_rows(self, without_padding(self, x, ctx.lengths, "x"), "x")
+        self._codes = self._read_codes(rows, x.shape)
+        y = self.scratch("y", (*x.shape[:-1], self._parts[-1].stop))
+        out = y.reshape(len(rows), y.shape[-1])
         for i, column in enumerate(self.others):
-            y[:, i] = x[:, column]
+            out[:, i] = rows[:, column]
         for i, (table, part) in enumerate(zip(self.tables, self._parts, strict=True)):
-            vectors = self.scratch(f"vectors_{i}", (len(x), table.shape[1]))
+            vectors = self.scratch(f"vectors_{i}", (len(rows), table.shape[1]))
             # mode "clip" lets take write into out without a buffer; the codes are checked already
-            y[:, part] = np.take(table.value, self._codes[i], axis=0, out=vectors, mode="clip")
+            out[:, part] = np.take(table.value, self._codes[i], axis=0, out=vectors, mode="clip")
         return y
 
-    def _read_codes(self, x: Array) -> Array:
-        """Return the codes (columns, B) as integers.
+    def _read_codes(self, rows: Array, batch_shape: Shape) -> Array:
+        """Return the codes (columns, N) of rows (N, F) as integers.
 
         Raises:
             DataError: one is no whole number in its column's range.
         """
-        shape = (len(self.columns), len(x))
+        shape = (len(self.columns), len(rows))
         given, codes = self.scratch("given", shape, np.float64), self.scratch("codes", shape, np.intp)
         for i, column in enumerate(self.columns):
-            given[i] = x[:, column]
+            given[i] = rows[:, column]
         with np.errstate(invalid="ignore"):
             np.copyto(codes, given, casting="unsafe")
         valid = np.equal(codes, given, out=self.scratch("valid", shape, np.bool_))
@@ -114,60 +120,31 @@ class CategoryEmbedding(Layer):
         np.logical_and(valid, in_range, out=valid)
         np.logical_and(valid, np.greater_equal(given, 0, out=in_range), out=valid)
         if not valid.all():
-            raise self._invalid_code(given, valid)
+            raise self._invalid_code(given, valid, batch_shape)
         return codes
 
-    def _invalid_code(self, given: Array, valid: Array) -> DataError:
-        i, row = np.argwhere(~valid)[0]
+    def _invalid_code(self, given: Array, valid: Array, batch_shape: Shape) -> DataError:
+        i, place = np.argwhere(~valid)[0]
+        row, *steps = (int(number) for number in np.unravel_index(place, batch_shape[:-1]))
+        step = f", step {', '.join(map(str, steps))}," if steps else ""
         return DataError(
             f"{self.name or 'category_embedding'}: input column {self.columns[i]}: expected a code from 0 to "
-            f"{self.categories[i] - 1}, got {given[i, row]:g} in row {row} of the batch"
+            f"{self.categories[i] - 1}, got {given[i, place]:g} in row {row}{step} of the batch"
         )
 
     def backward(self, dy: Array) -> Array | None:
-        if len(dy):
-            self._sort_codes()
+        rows = as_rows(self, dy, "dy")
+        found = sort_codes(self, self._codes)
         for i, (table, part) in enumerate(zip(self.tables, self._parts, strict=True)):
-            gradient = table.gradient_slot()
-            gradient.fill(0)
-            if len(dy):
-                self._add_rows(gradient, dy[:, part], i)
+            write_sums(self, table.gradient_slot(), rows[:, part], found, i)
             table.commit()
         if not self.needs_input_gradient:
             return None
-        dx = self.scratch("dx", (len(dy), len(self.others) + len(self.columns)))
+        dx = self.scratch("dx", (*dy.shape[:-1], len(self.others) + len(self.columns)))
         dx.fill(0)
         for i, column in enumerate(self.others):
-            dx[:, column] = dy[:, i]
+            dx[..., column] = dy[..., i]
         return dx
-
-    def _sort_codes(self) -> None:
-        """Sort the rows of the batch by code, for each column; rows of one code keep their order."""
-        # Keys code * B + row sort in place, so nothing is allocated, and sums over them have a fixed order.
-        rows = self._codes.shape[1]
-        self._ordered_codes = np.multiply(self._codes, rows, out=self.scratch("keys", self._codes.shape, np.intp))
-        np.add(self._ordered_codes, self._row_numbers(rows), out=self._ordered_codes)
-        self._ordered_codes.sort(axis=1)
-        self._order = np.remainder(self._ordered_codes, rows, out=self.scratch("order", self._codes.shape, np.intp))
-        np.floor_divide(self._ordered_codes, rows, out=self._ordered_codes)
-
-    def _add_rows(self, gradient: Array, dy: Array, i: int) -> None:
-        """Write the sum of the rows of dy with each code into the table's gradient."""
-        codes = self._ordered_codes[i]
-        ordered, contiguous = (self.scratch(f"{key}_{i}", dy.shape) for key in ("ordered", "dy"))
-        np.copyto(contiguous, dy)
-        np.take(contiguous, self._order[i], axis=0, out=ordered, mode="clip")
-        begins = self.scratch("begins", codes.shape, np.bool_)
-        begins[0] = True
-        np.not_equal(codes[1:], codes[:-1], out=begins[1:])
-        starts = np.flatnonzero(begins)
-        sums = self.scratch(f"sums_{i}", (len(starts), dy.shape[1]))
-        gradient[codes[starts]] = np.add.reduceat(ordered, starts, axis=0, out=sums)
-
-    def _row_numbers(self, rows: int) -> Array:
-        if len(self._numbers) < rows:
-            self._numbers = np.arange(rows)
-        return self._numbers[:rows]
 
     def flops(self, in_shape: Shape, out_shape: Shape) -> int:
         return math.prod(out_shape)

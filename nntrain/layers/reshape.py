@@ -9,11 +9,12 @@ from annotated_types import Ge, MinLen
 
 from nntrain.core.array import Array, Shape
 from nntrain.core.layer import LAYERS, Context, Layer
+from nntrain.core.steps import without_padding
 from nntrain.layers.rows import in_shape as reshaped
 
 
 class Rearranged(Layer):
-    """Base: the numbers of an example keep their row-major order."""
+    """Base: the numbers of an example keep their row-major order; padding of a sequence becomes zeros."""
 
     def new_shape(self, in_shape: Shape) -> Shape:
         """Return the shape of the output."""
@@ -24,10 +25,13 @@ class Rearranged(Layer):
         return self.out_shape
 
     def forward(self, x: Array, ctx: Context) -> Array:
+        self.lengths, ctx.lengths = ctx.lengths, None
+        x = without_padding(self, x, self.lengths, "y")
         return reshaped(self, x, (len(x), *self.out_shape), "y")
 
     def backward(self, dy: Array) -> Array:
-        return reshaped(self, dy, (len(dy), *self.in_shape), "dx")
+        dx = reshaped(self, dy, (len(dy), *self.in_shape), "dx")
+        return without_padding(self, dx, self.lengths, "dx")
 
     def flops(self, in_shape: Shape, out_shape: Shape) -> int:
         return 0
@@ -35,7 +39,7 @@ class Rearranged(Layer):
 
 @LAYERS.register("flatten")
 class Flatten(Rearranged):
-    """All axes of an example in one: (B, H, W, C) becomes (B, H W C).
+    """All axes of an example in one: (B, H, W, C) becomes (B, H W C); padding of a sequence becomes zeros.
 
     >>> Flatten().build((28, 28, 1))
     (784,)
@@ -47,7 +51,7 @@ class Flatten(Rearranged):
 
 @LAYERS.register("reshape")
 class Reshape(Rearranged):
-    """Another shape for an example of the same size, in row-major order.
+    """Another shape for an example of the same size, in row-major order; padding of a sequence becomes zeros.
 
     Args:
         shape: the new shape, without the batch axis; one of its numbers may be -1 and follows from the others.

@@ -1,0 +1,153 @@
+"""The largest value of each window."""
+
+from __future__ import annotations
+
+import itertools
+import math
+
+import numpy as np
+
+from nntrain.core.array import Array
+from nntrain.core.layer import LAYERS, Context
+from nntrain.core.steps import clear_padding, padding_mask
+from nntrain.layers.pool import Pool, Pool1d, Pool2d
+from nntrain.layers.windows import Windows, along, collect, copy_runs, outlets, resized, spread
+
+FEW_PLACES = 4
+"""Places of a window up to which it is faster to take all at once than one axis after the other."""
+
+
+class MaxPool(Pool):
+    """Base: y = max of a window; the gradient goes to the place of the first largest value in row-major order."""
+
+    def forward(self, x: Array, ctx: Context) -> Array:
+        self.enter(x, ctx)
+        self.is_plain = self.masked_lengths is None and math.prod(self.sizes) <= FEW_PLACES
+        self.is_plain &= all(windows.stand_apart for windows in self.windows)
+        if self.is_plain:
+            return self._largest(x)
+        y = self._without_padding(x)
+        # The last axis first, and backward the other way round: so the first row wins, and in a row the first column.
+        self.passes = []
+        for axis in range(self.axes, 0, -1):
+            windows = self.windows[axis - 1]
+            y, values = collect(self, y, axis, windows, np.maximum, f"y_{axis}")
+            self.passes.append((axis, windows, values, y))
+        return y if self.masked_lengths is None else clear_padding(self, y, self.new_lengths)
+
+    def backward(self, dy: Array) -> Array | None:
+        if not self.needs_input_gradient:
+            return None
+        if self.is_plain:
+            return self._to_first(dy)
+        for axis, windows, values, y in reversed(self.passes):
+            dy = self._route(dy, axis, windows, values, y)
+        return dy
+
+    def _each_place(self) -> list[tuple[slice, ...]]:
+        """Return the index of each place of all windows at once, in row-major order."""
+        taps = itertools.product(*([tap.steps for tap in windows.taps] for windows in self.windows))
+        return [(slice(None), *steps) for steps in taps]
+
+    def _largest(self, x: Array) -> Array:
+        self.y = y = self.scratch("y", (len(x), *(windows.count for windows in self.windows), x.shape[-1]))
+        self.values = []
+        for i, place in enumerate(self._each_place()):
+            self.values.append(value := self.scratch(f"value_{i}", y.shape))
+            copy_runs(value, x[place])
+        np.maximum(self.values[0], self.values[min(1, len(self.values) - 1)], out=y)
+        for value in self.values[2:]:
+            np.maximum(y, value, out=y)
+        return y
+
+    def _to_first(self, dy: Array) -> Array:
+        dx, share = self.scratch("dx", (len(dy), *self.in_shape)), self.scratch("share", dy.shape)
+        if not all(track.is_covered for windows in self.windows for track in windows.tracks):
+            dx.fill(0)
+        found, rest, spare = self.scratch("found", dy.shape, np.bool_), dy, self.scratch("rest", dy.shape)
+        *others, last = self._each_place()
+        for place, value in zip(others, self.values, strict=False):
+            np.equal(value, self.y, out=found)
+            np.multiply(rest, found, out=share)
+            rest = np.subtract(rest, share, out=spare)  # what no place has got yet
+            copy_runs(dx[place], share)
+        copy_runs(dx[last], rest)
+        return dx
+
+    def _without_padding(self, x: Array) -> Array:
+        """Return x with -inf in place of padding that a window may reach into."""
+        lengths = self.masked_lengths
+        if lengths is None:
+            return x
+        copy = self.scratch("x", x.shape, x.dtype)
+        np.copyto(copy, x)
+        mask = padding_mask(self, lengths, x.shape[1])
+        np.copyto(copy, -np.inf, where=mask.reshape(*mask.shape, *(1,) * self.axes))
+        return copy
+
+    def _route(self, dy: Array, axis: int, windows: Windows, values: list[Array], y: Array) -> Array:
+        """Return the gradient of what was pooled along one axis: each dy goes to the first tap that has the largest."""
+        dx = self.scratch(f"dx_{axis}", resized(dy.shape, axis, windows.steps))
+        shares, brought = outlets(self, dx, axis, windows, f"share_{axis}")
+        rest, spare = dy, self.scratch(f"rest_{axis}", dy.shape)  # what no tap has got yet, the last one's in the end
+        if not windows.is_full(windows.taps[0]):
+            rest = spare
+            copy_runs(rest, dy)
+        *taps, last = windows.taps
+        for i, tap in enumerate(taps):
+            there = along(axis, tap.windows)
+            found = np.equal(values[i], y[there], out=self.scratch(f"found_{axis}", shares[i].shape, np.bool_))
+            np.multiply(rest[there], found, out=shares[i])
+            if i == len(taps) - 1 and windows.is_full(tap) and windows.is_full(last):
+                rest = np.subtract(rest, shares[i], out=shares[-1])
+            else:
+                np.subtract(rest[there], shares[i], out=spare[there])
+                rest = spare
+        if rest is not shares[-1]:
+            np.copyto(shares[-1], rest[along(axis, last.windows)])
+        return spread(self, brought, dx, axis, windows, f"dx_{axis}")
+
+
+@LAYERS.register("max_pool1d")
+class MaxPool1d(MaxPool, Pool1d):
+    """The largest value of each window of steps: y_ic = max_k x_(i stride + k)c, with x (B, T, F) and y (B, T', F).
+
+    Backward, dy goes to the step of the largest value, to the first one where several are equal. Padding, that of
+    ``same`` and that of sequences shorter than T, is no candidate.
+
+    Args:
+        pool: steps of a window.
+        stride: steps from a window to the next; left out: ``pool``.
+        padding: ``valid``: a window lies within the sequence, T' = (T - pool) // stride + 1. ``same``: one stands
+            around every stride-th step, T' = ceil(T / stride).
+
+    Raises:
+        ConfigError: the examples are no sequences, or with ``valid`` shorter than a window.
+
+    >>> layer = MaxPool1d(2)
+    >>> layer.build((5, 1))
+    (2, 1)
+    >>> layer.forward(np.array([[[1.0], [3.0], [2.0], [0.0], [9.0]]], np.float32), Context()).ravel().tolist()
+    [3.0, 2.0]
+    """
+
+
+@LAYERS.register("max_pool2d")
+class MaxPool2d(MaxPool, Pool2d):
+    """The largest value of each window of an image and channel, with x (B, H, W, C) and y (B, H', W', C).
+
+    Backward, dy goes to the place of the largest value, to the first one in row-major order where several are equal.
+    The padding of ``same`` is no candidate.
+
+    Args:
+        pool: height and width of a window, one number for both or a list of two.
+        stride: from a window to the next, likewise; left out: ``pool``.
+        padding: ``valid``: a window lies within the image, H' = (H - pool) // stride + 1. ``same``: one stands around
+            every stride-th place, H' = ceil(H / stride).
+
+    Raises:
+        ConfigError: the examples are no images, or with ``valid`` smaller than a window.
+
+    >>> MaxPool2d(2).build((28, 28, 16))
+    (14, 14, 16)
+    """
