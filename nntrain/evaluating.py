@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -77,10 +77,10 @@ def evaluate_csv(run: Run, csv: str, checkpoint: CheckpointName, unknown_class: 
     }
     if model.task.is_classification:
         document |= classification_report(predictions)
-    columns = columns_of(model, evaluator, outputs, labels)
     truth = {f"true_{name}": values_ for name, values_ in prepared.truth.items()}
+    columns = columns_of(model, evaluator, outputs, prepared.dataset, truth)
     notices = [*_seen_before(run, table.sha256[csv]), *table.notices, *prepared.notices]
-    return Evaluation(document, {**columns, **truth}, notices)
+    return Evaluation(document, columns, notices)
 
 
 def _seen_before(run: Run, sha256: str) -> list[str]:
@@ -109,14 +109,24 @@ def predict_csv(run: Run, csv: str, checkpoint: CheckpointName) -> tuple[dict[st
 def prediction_columns(model: TrainedModel, data: Dataset) -> dict[str, Sequence[Any]]:
     """Return the columns of ``predictions.csv`` for some examples."""
     evaluator = model.evaluator({})
-    return columns_of(model, evaluator, evaluator.outputs(data), data.labels())
+    return columns_of(model, evaluator, evaluator.outputs(data), data, {})
 
 
-def columns_of(model: TrainedModel, evaluator: Evaluator, outputs: Array, labels: Labels) -> dict[str, Sequence[Any]]:
-    """Return the columns of ``predictions.csv`` for outputs (L, K)."""
-    if model.preprocessing.target.reconstructs:
-        return anomaly_scores(outputs, labels)
-    return outputs_as_columns(model, evaluator.linked(outputs, labels.base), labels.rows)
+def columns_of(
+    model: TrainedModel, evaluator: Evaluator, outputs: Array, data: Dataset, truth: Mapping[str, Sequence[Any]]
+) -> dict[str, Sequence[Any]]:
+    """Return the columns of ``predictions.csv`` for outputs (L, K) and the truth, in the order of the file's rows."""
+    labels, preprocessing = data.labels(), model.preprocessing
+    if preprocessing.target.reconstructs:
+        columns = anomaly_scores(outputs, labels)
+    else:
+        columns = outputs_as_columns(model, evaluator.linked(outputs, labels.base), labels.rows)
+    owner = {} if data.table is None else preprocessing.form.identify(data.table, labels.rows)
+    taken = {*columns, *truth}
+    named = {(f"sequence_{name}" if name in taken else name): cells for name, cells in owner.items()}
+    columns = {"row": columns["row"], **named, **columns, **truth}
+    order = np.argsort(labels.rows, kind="stable").tolist()
+    return {name: [cells[i] for i in order] for name, cells in columns.items()}
 
 
 def anomaly_scores(outputs: Array, labels: Labels) -> dict[str, Sequence[Any]]:

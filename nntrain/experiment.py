@@ -71,7 +71,7 @@ class Experiment:
         loader = self.prepared.loader(self.config.batch_size, self.config.seed)
         loader.begin(1)
         rows = loader.order[slice(*loader.bounds(0))]
-        train = self.prepared.train.subset(rows)
+        train = self.prepared.train.subset(rows).replace(augmentation=None)
         prepared = dataclasses.replace(self.prepared, train=train, validation=None, test=None)
         checkpoint = self.config.checkpoint.model_copy(update={"monitor": None})
         changes: dict[str, Any] = {"early_stopping": None, "callbacks": [], "accumulate": 1, "checkpoint": checkpoint}
@@ -174,16 +174,17 @@ def assemble(config: Config, fold: int | None = None) -> Experiment:
     refuse_pending(config)
     planned = plan(config)
     task_hint = None if planned.loss is None else planned.loss.implied_task
-    prepared = prepare(
-        data_options(config),
-        config.resolve_path,
-        config.seed,
-        task_hint=task_hint,
-        scales_target=planned.loss is None or planned.loss.allows_target_scaling,
-        fold=fold,
-        class_weight=config.class_weight,
-        reconstructs=planned.architecture.reconstructs,
-    )
+    with errors_placed(config, "data"):
+        prepared = prepare(
+            data_options(config),
+            config.resolve_path,
+            config.seed,
+            task_hint=task_hint,
+            scales_target=planned.loss is None or planned.loss.allows_target_scaling,
+            fold=fold,
+            class_weight=config.class_weight,
+            reconstructs=planned.architecture.reconstructs,
+        )
     # Complete specs, so that a config which spells its defaults out gives the same checkpoint.
     loss_spec = _complete("loss", planned.loss_spec or default_loss(prepared.task))
     loss = planned.loss or LOSSES.build(loss_spec)
@@ -230,7 +231,7 @@ def default_loss(task: Task) -> str:
 
 def _check_loss(config: Config, loss: Loss, spec: str | dict[str, Any], prepared: Prepared) -> None:
     name = spec if isinstance(spec, str) else spec["name"]
-    reason = loss.check(prepared.task) or loss.check_target(prepared.train.target)
+    reason = loss.check(prepared.task) or loss.check_target(prepared.train.labels().target)
     if reason is not None:
         help = f"use loss: {default_loss(prepared.task)}, or leave the loss out"
         raise config.error(("loss",), f"{name} does not fit the target: {reason}", help=help)

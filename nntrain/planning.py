@@ -91,8 +91,10 @@ def errors_placed(config: Config, key: str) -> Iterator[None]:
 def _placed(config: Config, key: str, problem: Problem) -> Problem:
     if problem.path is not None:
         return problem
-    path, line, column = config.place((key,))
-    message = problem.message if problem.message.startswith(key) else f"{key}: {problem.message}"
+    begins_with = problem.message.partition(":")[0].split(".")
+    is_key = begins_with[0] in Config.model_fields
+    message = problem.message if is_key or problem.message.startswith(key) else f"{key}: {problem.message}"
+    path, line, column = config.place(begins_with if is_key else (key,))
     return replace(problem, message=message, path=path, line=line, column=column)
 
 

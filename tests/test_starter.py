@@ -91,20 +91,30 @@ def test_a_line_break_in_a_name_does_not_end_the_comment(tmp_path: Path) -> None
     assert "\nepochs: 7" not in starter.text
 
 
-def test_free_text_is_left_out_and_named(tmp_path: Path) -> None:
-    lines = [f'"some words: {i}",{i % 7}.5,{"ab"[i % 2]}' for i in range(60)]
-    (tmp_path / "data.csv").write_text("\n".join(['"a ""note""",x,y', *lines]) + "\n", encoding="utf-8")
+def test_free_text_is_read_word_by_word_and_identifiers_are_left_out(tmp_path: Path) -> None:
+    lines = [f'"some words: {i}",{i % 7}.5,id{i},{"ab"[i % 2]}' for i in range(60)]
+    (tmp_path / "data.csv").write_text("\n".join(['"a ""note""",x,key,y', *lines]) + "\n", encoding="utf-8")
     starter = write_starter(str(tmp_path / "data.csv"), "y", tmp_path)
-    assert starter.ignored == ['a "note"']
+    assert (starter.ignored, starter.texts) == (["key"], ['a "note"'])
     (tmp_path / "config.yaml").write_text(starter.text, encoding="utf-8")
-    assert load_config(str(tmp_path / "config.yaml")).data.ignore == ['a "note"']
+    data = load_config(str(tmp_path / "config.yaml")).data
+    assert data.ignore == ["key"]
+    assert {name: own.type for name, own in data.columns.items()} == {'a "note"': "text"}
+    assert fits(tmp_path / "config.yaml", tmp_path / "runs")
 
 
-def test_a_table_of_free_text_alone_is_refused_with_the_reason(tmp_path: Path) -> None:
+def test_a_table_of_text_alone_is_learnt_from(tmp_path: Path) -> None:
     lines = [f"some words {i},{'ab'[i % 2]}" for i in range(60)]
     (tmp_path / "sms.csv").write_text("\n".join(["text,y", *lines]) + "\n", encoding="utf-8")
-    with pytest.raises(DataError, match="no column is left to learn from but free text: 'text'"):
-        write_starter(str(tmp_path / "sms.csv"), "y", tmp_path)
+    assert run(["new", str(tmp_path / "sms.csv"), "--target", "y", "-o", str(tmp_path / "sms.yaml")]) == 0
+    assert fits(tmp_path / "sms.yaml", tmp_path / "runs")
+
+
+def test_a_table_of_identifiers_alone_is_refused_with_the_reason(tmp_path: Path) -> None:
+    lines = [f"id{i},{'ab'[i % 2]}" for i in range(60)]
+    (tmp_path / "ids.csv").write_text("\n".join(["key,y", *lines]) + "\n", encoding="utf-8")
+    with pytest.raises(DataError, match="no column is left to learn from but names or identifiers: 'key'"):
+        write_starter(str(tmp_path / "ids.csv"), "y", tmp_path)
 
 
 def test_classes_of_different_sizes_hint_at_class_weight(tmp_path: Path) -> None:

@@ -5,27 +5,42 @@ from __future__ import annotations
 import click
 
 from nntrain.cli.options import examples, json_option, output_of, set_option
+from nntrain.cli.picture import PictureCommand, give_picture, graph_options
 from nntrain.errors import escape
 
 
-@click.command("check", epilog=examples("nntrain check configs/iris_mlp.yaml", "nntrain check iris.yaml --json"))
+@click.command(
+    "check",
+    cls=PictureCommand,
+    epilog=examples(
+        "nntrain check configs/iris_mlp.yaml",
+        "nntrain check iris.yaml --json",
+        "nntrain check iris.yaml --graph",
+        "nntrain check iris.yaml -o network.svg",
+    ),
+)
 @click.argument("config")
 @set_option
+@graph_options
 @json_option
 @click.pass_context
-def command(ctx: click.Context, config: str, overrides: tuple[str, ...]) -> None:
+def command(ctx: click.Context, config: str, overrides: tuple[str, ...], graph: str | None, file: str | None) -> None:
     """Validate CONFIG and its data without training: shapes, parameters, FLOPs, memory, what the data hold."""
     from nntrain import blas
 
     blas.use_one_thread()
     from nntrain.cli.output import labelled
-    from nntrain.cli.tables import layer_table
+    from nntrain.cli.tables import layer_table, layers_as_json
     from nntrain.config import load_config
     from nntrain.experiment import assemble
 
     output = output_of(ctx)
     experiment = assemble(load_config(config, overrides))
     prepared, network = experiment.prepared, experiment.network
+    if give_picture(ctx, network, graph, file):
+        for notice in prepared.notices:
+            output.tell(notice)
+        return
     memory = experiment.memory_bytes()
     lines = [
         *prepared.summary.lines(),
@@ -36,16 +51,11 @@ def command(ctx: click.Context, config: str, overrides: tuple[str, ...]) -> None
         *(labelled(notice) for notice in blas.notices()),
         f"{escape(config)}: ok",
     ]
-    layers = [
-        {"name": row.name, "kind": row.kind, "output": list(row.out_shape), "parameters": row.parameters}
-        | {"flops": row.flops}
-        for row in network.table()
-    ]
     document = {
         "config": experiment.config.resolved(),
         "data": prepared.summary.as_json(),
         "notices": prepared.notices,
-        "layers": layers,
+        "layers": layers_as_json(network),
         "parameters": network.store.size,
         "memory_bytes": memory,
     }

@@ -34,7 +34,7 @@ def command(ctx: click.Context, csv: str, target: str, file: str | None, force: 
     for notice in starter.prepared.notices:
         output.tell(notice)
     if starter.ignored:
-        output.tell(f"left out as free text: {enumerate_names([quote(name) for name in starter.ignored])}")
+        output.tell(f"left out as names or identifiers: {enumerate_names([quote(name) for name in starter.ignored])}")
     typed = shlex.quote(f"./{path}" if str(path).startswith("-") else str(path))
     output.result(
         f"written: {escape(str(path))}\nnext: nntrain fit {escape(typed)}",

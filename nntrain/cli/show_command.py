@@ -7,14 +7,24 @@ from typing import Any
 import click
 
 from nntrain.cli.options import examples, json_option, output_of, runs_dir_option
+from nntrain.cli.picture import PictureCommand, give_picture, graph_options
 
 
-@click.command("show", epilog=examples("nntrain show latest", "nntrain show iris-20260101-120000-ab12 --json"))
+@click.command(
+    "show",
+    cls=PictureCommand,
+    epilog=examples(
+        "nntrain show latest",
+        "nntrain show iris-20260101-120000-ab12 --json",
+        "nntrain show latest --graph=mermaid",
+    ),
+)
 @click.argument("run")
 @runs_dir_option
+@graph_options
 @json_option
 @click.pass_context
-def command(ctx: click.Context, run: str, runs_dir: str) -> None:
+def command(ctx: click.Context, run: str, runs_dir: str, graph: str | None, file: str | None) -> None:
     """Show RUN: how it ended, its best epoch, its layers, and how its metrics went."""
     from nntrain import blas
 
@@ -22,6 +32,11 @@ def command(ctx: click.Context, run: str, runs_dir: str) -> None:
     from nntrain.runs.catalog import resolve
 
     opened = resolve(run, runs_dir)
+    if graph is not None or file is not None:
+        from nntrain.evaluating import load_trained
+
+        if give_picture(ctx, load_trained(opened, "last").network, graph, file):
+            return
     rows = opened.read_metrics()
     lines = [*_facts(opened.info), *_curves(rows), *_layers(opened)]
     output_of(ctx).result("\n".join(lines), {"run": opened.info, "metrics": rows})

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from nntrain.cli.progress import number
+from nntrain.core.memory import size_text
 from nntrain.errors import escape, shorten
 
 if TYPE_CHECKING:
@@ -46,14 +47,25 @@ def when(created: str) -> str:
 
 
 def layer_table(network: Network) -> str:
-    """Return the layer table: name, output shape, parameters, FLOPs of a row's forward pass."""
+    """Return the layer table: name, output shape, parameters, FLOPs of a row's forward pass, memory for a row."""
+    layers = network.table()
+    flops, memory = sum(row.flops for row in layers), sum(row.activation_bytes for row in layers)
+    counted = [(row.name or row.kind, row.out_shape, row.parameters, row.flops, row.activation_bytes) for row in layers]
     rows = [
-        [row.name or row.kind, " x ".join(map(str, row.out_shape)), f"{row.parameters:,}", f"{row.flops:,}"]
+        [name, " x ".join(map(str, shape)), f"{parameters:,}", f"{operations:,}", size_text(size)]
+        for name, shape, parameters, operations, size in [*counted, ("total", (), network.store.size, flops, memory)]
+    ]
+    header = ["layer", "output", "parameters", "FLOPs/row", "activation memory/row"]
+    return table(header, rows, numeric=[2, 3, 4])
+
+
+def layers_as_json(network: Network) -> list[dict[str, Any]]:
+    """Return the layer table for ``--json``."""
+    return [
+        {"name": row.name, "kind": row.kind, "output": list(row.out_shape), "parameters": row.parameters}
+        | {"flops": row.flops, "activation_bytes": row.activation_bytes}
         for row in network.table()
     ]
-    total = sum(row.flops for row in network.table())
-    rows.append(["total", "", f"{network.store.size:,}", f"{total:,}"])
-    return table(["layer", "output", "parameters", "FLOPs/row"], rows, numeric=[2, 3])
 
 
 def metric_lines(values: Mapping[str, Any]) -> str:

@@ -45,12 +45,34 @@ class ColumnSection(Section):
         return self
 
 
+class AugmentSection(Section):
+    """Random changes of training images, new in each epoch; images that are judged are never changed."""
+
+    shift: Annotated[int, Ge(0)] = Field(
+        0, description="most pixels of a shift, up or down and left or right; as a random crop after padding"
+    )
+    flip: Literal["horizontal", "vertical", "both"] | None = Field(
+        None, description="which sides change places, in half of the images; horizontal: left and right"
+    )
+    rotate: Annotated[float, Ge(0), Le(180)] = Field(0.0, description="most degrees of a turn, either way")
+    zoom: Annotated[float, Ge(0), Lt(1)] = Field(0.0, description="share by which an image grows or shrinks at most")
+
+
 class ImageSection(Section):
     """An example is an image: the feature columns are pixels in row-major order, channels last."""
 
     height: Annotated[int, Ge(1)] = Field(description="pixels")
     width: Annotated[int, Ge(1)] = Field(description="pixels")
     channels: Annotated[int, Ge(1)] = Field(1, description="values a pixel: 1 for grey, 3 for colour")
+    augment: AugmentSection | None = Field(None, description="random changes of training images")
+
+    @model_validator(mode="after")
+    def _shift_within(self) -> ImageSection:
+        side = min(self.height, self.width)
+        if self.augment is not None and self.augment.shift >= side:
+            message = f"expected less than the image's {side} pixels, got {self.augment.shift}"
+            raise check_failed(("augment", "shift"), message)
+        return self
 
 
 class SequenceSection(Section):
@@ -60,8 +82,11 @@ class SequenceSection(Section):
     order: Column | None = Field(None, description="column that orders the rows of a sequence")
     target_per: Literal["sequence", "row"] = Field("sequence", description="what has a label")
     steps: Annotated[int, Ge(1)] | None = Field(None, description="steps that a row holds side by side")
-    channels: Annotated[int, Ge(1)] | None = Field(None, description="values a step, with steps")
-    length: Column | None = Field(None, description="column with the true number of steps, with steps")
+    channels: Annotated[int, Ge(1)] | None = Field(None, description="values a step, with steps; 1 where left out")
+    length: Column | None = Field(
+        None,
+        description="column with the true number of steps, with steps; without it empty steps at the end are padding",
+    )
 
     @model_validator(mode="after")
     def _one_form(self) -> SequenceSection:
@@ -72,6 +97,9 @@ class SequenceSection(Section):
         for key in ("channels", "length") if by_group else ("order",):
             if getattr(self, key) is not None:
                 raise check_failed((key,), f"goes with '{'steps' if by_group else 'group'}', which is not given")
+        if self.target_per == "row" and not by_group:
+            message = "'row' goes with 'group': where 'steps' is given, a row is a whole sequence and has one label"
+            raise check_failed(("target_per",), message, "leave it out, or write one row a step")
         return self
 
 

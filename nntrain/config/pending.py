@@ -10,8 +10,6 @@ from nntrain.errors import ConfigError
 
 # Key path, value at which nothing is asked for, and what to do instead.
 PENDING: tuple[tuple[KeyPath, Any, str], ...] = (
-    (("data", "image"), None, "leave it out; each pixel is then a column"),
-    (("data", "sequence"), None, "leave it out; each step is then a column"),
     (("plugins",), [], "use what nntrain list shows"),
     (("tensorboard",), False, "read metrics.jsonl of the run"),
 )

@@ -90,6 +90,16 @@ _SYNONYMS = {
     "n_jobs": "threads",
     "kfold": "folds",
     "cv": "folds",
+    "crop": "shift",
+    "translate": "shift",
+    "width_shift_range": "shift",
+    "height_shift_range": "shift",
+    "horizontal_flip": "flip",
+    "vertical_flip": "flip",
+    "degrees": "rotate",
+    "rotation": "rotate",
+    "rotation_range": "rotate",
+    "zoom_range": "zoom",
 }
 
 

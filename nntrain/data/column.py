@@ -57,6 +57,11 @@ class Column:
     def __len__(self) -> int:
         return sum(part.rows for part, _ in self._parts)
 
+    @property
+    def decimal(self) -> str:
+        """The decimal mark of its numbers."""
+        return self._grammar.decimal
+
     def text(self) -> Array:
         """Return the cells (N,) verbatim; of a column that was read as numbers they are read again from memory."""
         return np.concatenate([piece for part, i in self._parts for piece in part.text(i)])

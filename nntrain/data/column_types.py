@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -30,10 +30,10 @@ _DATE = re.compile(r"\d{4}[-/]\d{1,2}([-/]\d{1,2}([ T]\d{1,2}:\d{2}(:\d{2}(\.\d+
 
 
 class FreeTextError(DataError):
-    """Nearly every row of a column holds another text; ``column`` names it."""
+    """Nearly every row of a column holds another text; ``column`` names it, ``words`` is the mean number of words."""
 
-    def __init__(self, column: str, message: str, **place: Any) -> None:
-        self.column = column
+    def __init__(self, column: str, words: float, message: str, **place: Any) -> None:
+        self.column, self.words = column, words
         super().__init__(message, **place)
 
 
@@ -50,6 +50,7 @@ def kind_of(column: Column, declared: str | None) -> tuple[ColumnKind, list[str]
     if declared == "text":
         raise DataError(
             f"column {quote(column.name)}: a text column cannot stand beside data.image, data.sequence or data.series",
+            path=column.places([0])[0][0],
             help=f"leave it out with data.ignore: [{column.name}]",
         )
     if declared in ("numeric", "categorical", "boolean", "datetime"):
@@ -64,7 +65,7 @@ def kind_of(column: Column, declared: str | None) -> tuple[ColumnKind, list[str]
         return "boolean", []
     if present and all(is_date(text) for text in present):
         return "datetime", []
-    _refuse_free_text(column, len(column), len(present))
+    _refuse_free_text(column, present)
     if share > 0:
         return "categorical", [f"column {quote(column.name)} mixes numbers ({share:.0%}) and text: taken as categories"]
     return "categorical", []
@@ -77,11 +78,13 @@ def _present(column: Column) -> list[str]:
     return [distinct[code] for code in there]
 
 
-def _refuse_free_text(column: Column, rows: int, present: int) -> None:
-    if rows >= FEWEST_FOR_IDS and present > rows / 2:
+def _refuse_free_text(column: Column, present: Sequence[str]) -> None:
+    rows = len(column)
+    if rows >= FEWEST_FOR_IDS and len(present) > rows / 2:
         raise FreeTextError(
             column.name,
-            f"column {quote(column.name)}: {present} different texts in {rows} rows are no categories",
+            sum(len(text.split()) for text in present) / len(present),
+            f"column {quote(column.name)}: {len(present)} different texts in {rows} rows are no categories",
             path=column.places([0])[0][0],
             help=f"learn from its words with data.columns.{column.name}.type: text, or leave it out with data.ignore",
         )

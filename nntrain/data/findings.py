@@ -138,7 +138,8 @@ def _copies(table: Table, preprocessing: Preprocessing, kinds: Mapping[str, Colu
     target = table.columns[targets[0]]
     if preprocessing.task.is_classification:
         truth = distinct_labels(target)[0]
-        copies = [name for name, kind in kinds.items() if is_relabelling(_plain(table, name, kind), truth)]
+        plain = [name for name, kind in kinds.items() if kind != "text"]
+        copies = [name for name in plain if is_relabelling(_plain(table, name, kinds[name]), truth)]
     else:
         numbers = target.numbers()
         numeric = [name for name, kind in kinds.items() if kind == "numeric"]

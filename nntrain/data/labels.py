@@ -28,6 +28,10 @@ def distinct_labels(column: Column, whole: bool | None = None) -> tuple[Array, l
         column: of the table.
         whole: whether labels are whole numbers; None finds it from the cells: they are where all cells are.
     """
+    integers = None if whole is False or column.decimal != "." else column.integers()
+    if integers is not None:  # the texts need not be looked at
+        values, places = np.unique(integers, return_inverse=True)
+        return places, [str(value) for value in values.tolist()]
     codes, distinct = column.codes()
     absent = set(np.unique(codes[column.missing(numeric=False)]).tolist())
     texts = ["" if i in absent else text for i, text in enumerate(distinct)]

@@ -6,8 +6,9 @@ reference of each key.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias
 
 from annotated_types import Ge, Gt, Le, Lt, MinLen
 
@@ -44,6 +45,26 @@ class ColumnOptions:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AugmentOptions:
+    """Random changes of training images, each image by its own draw, new in each epoch; evaluation changes none.
+
+    What comes into view is filled with background: pixels of 0, scaled like all others.
+
+    Args:
+        shift: most pixels an image is shifted, down or up and right or left; the same as a random crop of an image that
+            is padded by so many pixels.
+        flip: horizontal (left and right change places), vertical (top and bottom) or both, each in half of the images.
+        rotate: most degrees an image is turned, either way.
+        zoom: share by which an image is enlarged or made smaller at most.
+    """
+
+    shift: Annotated[int, Ge(0)] = 0
+    flip: Literal["horizontal", "vertical", "both"] | None = None
+    rotate: Annotated[float, Ge(0), Le(180)] = 0.0
+    zoom: Annotated[float, Ge(0), Lt(1)] = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ImageOptions:
     """Feature columns are the pixels of an image, in row-major order, channels last.
 
@@ -51,11 +72,13 @@ class ImageOptions:
         height: pixels from top to bottom.
         width: pixels from left to right.
         channels: values of a pixel; 1 is grey, 3 is colour.
+        augment: random changes of training images, or None.
     """
 
     height: Annotated[int, Ge(1)]
     width: Annotated[int, Ge(1)]
     channels: Annotated[int, Ge(1)] = 1
+    augment: AugmentOptions | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,8 +90,9 @@ class SequenceOptions:
         order: column the rows of a sequence are sorted by; the order in the file where it is not given.
         target_per: whether a label belongs to a whole sequence or to each row.
         steps: how many steps a row holds.
-        channels: how many values a step holds.
-        length: column with the true number of steps; trailing steps without any cell are padding where not given.
+        channels: how many values a step holds; 1 where not given.
+        length: column with the true number of steps, which is no feature; trailing steps without any cell are padding
+            where not given.
     """
 
     group: Name | None = None
@@ -128,7 +152,16 @@ class TextOptions:
     lowercase: bool = True
 
 
-FORM_OPTIONS = {"image": ImageOptions, "sequence": SequenceOptions, "series": SeriesOptions, "text": TextOptions}
+def _image_options(augment: Mapping[str, Any] | None, **plain: Any) -> ImageOptions:
+    return ImageOptions(**plain, augment=None if augment is None else AugmentOptions(**augment))
+
+
+FORM_OPTIONS: dict[str, Callable[..., Any]] = {
+    "image": _image_options,
+    "sequence": SequenceOptions,
+    "series": SeriesOptions,
+    "text": TextOptions,
+}
 """The options of each form of an example, by their key in the data section."""
 
 

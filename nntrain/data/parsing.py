@@ -197,7 +197,7 @@ def _kind_of(array: Array) -> int:
 
 def is_whole(array: Array) -> bool:
     """Whether all values are whole numbers, none missing, that float64 holds exactly."""
-    if not array.size:
+    if not array.size or (array.dtype.kind in "iu" and array.itemsize < 8):
         return True
     exact = array.min() > -EXACT_LIMIT and array.max() < EXACT_LIMIT
     return bool(exact and (array.dtype.kind in "iu" or (array == np.trunc(array)).all()))

@@ -48,6 +48,7 @@ def choose_parts(
     fold: int | None,
     usable: Array,
     facts: Facts | None = None,
+    owners: Array | None = None,
 ) -> tuple[Split, list[str]]:
     """Return the row numbers of each part, and notices.
 
@@ -60,6 +61,7 @@ def choose_parts(
         fold: which fold is held out, from 0, or None.
         usable: row numbers that may be used.
         facts: of all rows, what the split heeds; None takes them from the data section.
+        owners: (R,) the row that stands for the sequence a row belongs to, -1 for none; None where rows are examples.
 
     Raises:
         ConfigError: the keys that divide the rows contradict each other.
@@ -70,14 +72,16 @@ def choose_parts(
         raise ConfigError(f"data.split: 'stratified' needs classes, and the task is {kind}", help="use split: random")
     if is_split_file(options.split):
         split = from_file(resolve(options.split), options.split, table.rows)
+        if owners is not None:
+            split = _of_owners(split, owners, options.split)
         return Split(*(part[np.isin(part, usable)] for part in (split.train, split.validation, split.test))), []
     heeded = (facts or _facts(table, options, kind)).at(usable)
-    shares, notices = _shares(options), []
+    shares, notices, unit = _shares(options), [], "rows" if owners is None else "sequences"
     if fold is not None:
-        split = _fold(options.folds or 0, fold, seed, heeded, shares["test"], len(usable), table.path)
+        split = _fold(options.folds or 0, fold, seed, heeded, shares["test"], len(usable), table.path, unit)
     else:
         if len(usable) < splitting.FEWEST_ROWS and shares["validation"]:
-            notices = [f"fewer than {splitting.FEWEST_ROWS} rows: none are held out for validation"]
+            notices = [f"fewer than {splitting.FEWEST_ROWS} {unit}: none are held out for validation"]
             shares["validation"] = 0.0
         split = _by_shares(shares, seed, heeded, len(usable))
         _check_filled(split, shares, options, table.path)
@@ -128,9 +132,13 @@ def _strata(table: Table, options: DataOptions) -> Array:
     return np.array([place[label] for label in labels], np.int64)[codes]
 
 
-def order_values(table: Table, name: str) -> Array:
-    """Return a sortable number for each row: the column's numbers, or its dates."""
-    column = table.column(name, "data.order")
+def order_values(table: Table, name: str, key: str = "data.order") -> Array:
+    """Return a sortable number (R,) for each row: the column's numbers, or its dates.
+
+    Raises:
+        DataError: there is no such column, named by a key of the config; or a cell is missing, or no date.
+    """
+    column = table.column(name, key)
     values = column.numbers() if column.number_share == 1.0 else instants(column)
     lacking = np.flatnonzero(np.isnan(values))
     if len(lacking):
@@ -139,6 +147,27 @@ def order_values(table: Table, name: str) -> Array:
         message = f"column {quote(name)}: the cell that orders the row is missing"
         raise DataError(message, path=path, line=line, help="fill the cell, or delete the row", notes=notes)
     return values
+
+
+def _of_owners(split: Split, owners: Array, shown: str) -> Split:
+    """Return the split of sequences that one of rows gives: a sequence is where its rows are.
+
+    Raises:
+        DataError: the rows of a sequence are named in two parts.
+    """
+    parts = {"train": split.train, "val": split.validation, "test": split.test}
+    found = {part: np.setdiff1d(owners[rows], [-1]) for part, rows in parts.items()}
+    for part, other in (("train", "val"), ("train", "test"), ("val", "test")):
+        both = np.intersect1d(found[part], found[other])
+        if len(both):
+            row, second = (int(rows[owners[rows] == both[0]][0]) for rows in (parts[part], parts[other]))
+            raise DataError(
+                f"rows {row} and {second} are of one sequence, and are named in {part} and in {other}",
+                path=shown,
+                help="name all rows of a sequence in one part; rows are numbered from 0, the header does not count",
+                notes=[f"{len(both) - 1} more sequences like this"] if len(both) > 1 else (),
+            )
+    return Split(*found.values())
 
 
 def _shares(options: DataOptions) -> dict[str, float]:
@@ -162,13 +191,13 @@ def _renumbered(strata: Array | None) -> Array | None:
     return None if strata is None else np.unique(strata, return_inverse=True)[1]
 
 
-def _fold(folds: int, fold: int, seed: int, facts: Facts, test: float, rows: int, path: str) -> Split:
+def _fold(folds: int, fold: int, seed: int, facts: Facts, test: float, rows: int, path: str, unit: str) -> Split:
     """Return the split that holds out one fold of what a test share leaves."""
     first = _by_shares({"test": test, "validation": 0.0}, seed, facts, rows)
     rest, left = facts.at(first.train), first.train
     units = len(left) if rest.groups is None else len(np.unique(rest.groups))
     if folds > units:
-        unit = "rows" if rest.groups is None else "groups"
+        unit = unit if rest.groups is None else "groups"
         raise DataError(f"data.folds: {folds} folds of {units} {unit}", path=path, help=f"use at most {units} folds")
     number = splitting.fold_numbers(folds, len(left), seed, rest.strata, rest.groups, rest.order)
     return Split(left[number != fold], left[number == fold], first.test)

@@ -57,7 +57,8 @@ class Preprocessing:
 
     def decode(self, values: Array, base: Array | None = None) -> Array:
         """Return predicted values (L, D) in the units of the table."""
-        return self.form.restore(self.target.decode(values), base)
+        decoded = self.target.decode(values)
+        return decoded if self.target.reconstructs else self.form.restore(decoded, base)
 
     def features(self, table: Table) -> tuple[Array, list[str]]:
         """Return the network's input (N, \\*shape) for a table without labels, and notices.
@@ -87,8 +88,9 @@ class Preprocessing:
         return found, notices
 
     def _all(self, table: Table, target: Target | None, weight: Array | None) -> tuple[Dataset, list[str]]:
-        found, notices = self.examples(table, {"rows": np.arange(table.rows)}, target, weight)
-        return found["rows"], grouped(notices)
+        self.form.check_columns(table)
+        found, notices = self.examples(table, {"rows": self.form.select(table)}, target, weight)
+        return found["rows"], [*grouped(notices), *dropped_rows(self.form.dropped(table))]
 
     def extra_columns(self, table: Table) -> list[str]:
         """Return a notice of the columns that nothing is done with, if there are any."""
@@ -148,6 +150,11 @@ def _whole(plain: Any, arrays: Mapping[str, Array]) -> Any:
     if isinstance(plain, list):
         return [_whole(inner, arrays) for inner in plain]
     return plain
+
+
+def dropped_rows(count: int) -> list[str]:
+    """Return the notice of rows that ``data.missing: drop`` leaves out, if there are any."""
+    return [f"{count} rows with missing cells are left out (missing: drop)"] if count else []
 
 
 def sample_weights(table: Table, name: str) -> Array:

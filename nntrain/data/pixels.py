@@ -83,7 +83,7 @@ class PixelScale:
         self.shift, self.scale = (0.0 if self.name == "none" else shift), 1.0 if self.is_constant else scale
 
     def apply(self, stored: Array, out: Array) -> None:
-        np.copyto(out, stored, casting="unsafe")
+        np.copyto(out, stored)
         # Arithmetic is four times as fast as a table of 256 values; a division makes the largest pixel exactly 1.
         if self.shift:
             np.subtract(out, np.float32(self.shift), out=out)

@@ -19,7 +19,7 @@ from nntrain.data.labels import labels_of
 from nntrain.data.notices import Notice, grouped
 from nntrain.data.options import DataOptions
 from nntrain.data.parts import Resolve, check_method, choose_parts
-from nntrain.data.pipeline import Preprocessing, sample_weights
+from nntrain.data.pipeline import Preprocessing, dropped_rows, sample_weights
 from nntrain.data.table import ReadOptions, Table, read_table
 from nntrain.data.target import check_target, decide_kind, names_of, reconstruction
 from nntrain.errors import ConfigError, DataError, enumerate_names, quote
@@ -95,9 +95,8 @@ def prepare(
     usable = form.select(table)
     if not reconstructs:
         check_target(table, options, kind, form.label_rows(table, usable))
-    split, said = choose_parts(
-        table, options, resolve, kind, seed, fold, usable, form.split_facts(table, options)
-    )
+    facts, owners = form.split_facts(table, options), form.owners(table)
+    split, said = choose_parts(table, options, resolve, kind, seed, fold, usable, facts, owners)
     inside = {"train": split.train, "validation": split.validation, "test": split.test}
     rows = {part: chosen for part, chosen in inside.items() if part == "train" or len(chosen)}
     odd = form.fit(table, form.rows_of(table, rows["train"]))
@@ -131,13 +130,9 @@ def prepare(
         parts.get("test"),
         preprocessing,
         summary,
-        [*told, *_dropped(form.dropped(table))],
+        [*told, *dropped_rows(form.dropped(table))],
         sources,
     )
-
-
-def _dropped(count: int) -> list[str]:
-    return [f"{count} rows with missing cells are left out (missing: drop)"] if count else []
 
 
 def read_options(options: DataOptions) -> ReadOptions:
@@ -190,7 +185,7 @@ def _weighted(data: Dataset, task: Task, spec: str | Mapping[str, float], path: 
     """Return training examples with the weights of their classes multiplied into theirs."""
     if not task.is_classification:
         raise ConfigError(f"class_weight: expected a classification, and the task is {task.kind}", help="leave it out")
-    by_class = class_weights(task, data.target, spec, path)[data.target]
+    by_class = class_weights(task, data.labels().target, spec, path)[data.target]
     weight = by_class if data.weight is None else by_class * data.weight
     return data.replace(weight=weight.astype(np.float32))
 

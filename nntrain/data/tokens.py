@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import sys
 import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -18,7 +17,8 @@ from nntrain.core.array import Array
 UNKNOWN = 0
 """The code of every token that the vocabulary lacks."""
 
-_JOINERS = "\u200c\u200d"
+_JOINERS = "\u200c\u200d\U0001f3fb\U0001f3fc\U0001f3fd\U0001f3fe\U0001f3ff"
+"""Non-joiner, joiner and the skin tones of emoji: they belong to the character before them as marks do."""
 _NO_TOKENS = [""]
 """What stands for a text without any token; the empty token is in no vocabulary."""
 _PIECE = 1024
@@ -28,7 +28,7 @@ class Tokenizer:
     """Cuts texts into tokens.
 
     A ``word`` is a run of letters, digits and underscores of any script, with the marks that belong to them (accents,
-    vowel signs, joiners), and with single apostrophes inside: ``don't``, ``150p``, ``08452810075``. Every other
+    vowel signs, joiners), or two runs with an apostrophe between: ``don't``, ``150p``, ``08452810075``. Every other
     character that is not blank is a token of its own, such as ``!``, ``£`` or an emoji with its modifiers; so a price
     ``£1.50`` is four tokens. Blanks only separate. A ``character`` is one code point, blanks included. Equal looks are
     equal tokens: texts are taken in Unicode's normal form C, and among words the typographic apostrophe as the plain.
@@ -53,22 +53,29 @@ class Tokenizer:
         return self._cut(small if small.isascii() else unicodedata.normalize("NFC", small))
 
 
+_WORD = re.compile(r"\w+'\w+|\w+|[^\w\s]")
+
+
 def _words(text: str) -> list[str]:
     if text.isascii():
-        return _ASCII_WORD.findall(text)
-    return _word().findall(text.replace("’", "'"))
-
-
-_ASCII_WORD = re.compile(r"\w+(?:'\w+)*|[^\w\s]", re.ASCII)
+        return _WORD.findall(text)
+    plain = text.replace("’", "'")
+    return _WORD.findall(plain) if _marks().isdisjoint(plain) else _marked_word().findall(plain)
 
 
 @cache
-def _word() -> re.Pattern[str]:
+def _marks() -> frozenset[str]:
+    """Return all characters that belong to the one before them."""
+    found = map(chr, chain(range(0x300, 0x20000), range(0xE0000, 0xE0200)))  # beyond stand ideographs and no marks
+    return frozenset(_JOINERS).union(mark for mark in found if unicodedata.category(mark).startswith("M"))
+
+
+@cache
+def _marked_word() -> re.Pattern[str]:
     """Return the pattern of a word or any other visible character, each with its marks."""
-    marks = re.escape(_JOINERS) + "".join(
-        chr(code) for code in range(0x300, sys.maxunicode + 1) if unicodedata.category(chr(code)).startswith("M")
-    )
-    return re.compile(rf"\w[\w{marks}]*(?:'\w[\w{marks}]*)*|[^\w\s][{marks}]*")
+    marks = re.escape("".join(sorted(_marks())))
+    run = rf"\w[\w{marks}]*"
+    return re.compile(rf"{run}'{run}|{run}|[^\w\s][{marks}]*")
 
 
 class _Codes(dict[str, int]):
@@ -88,12 +95,13 @@ class Vocabulary:
         minimum_count: how often a token must stand in training texts.
 
     >>> vocabulary = Vocabulary(Tokenizer(), length=3, minimum_count=2)
-    >>> vocabulary.fit(["no yes", "Yes maybe", "never again", ""], [1, 1, 1, 2])
+    >>> vocabulary.fit(["no yes", "Yes maybe", "never again", ""], [1, 1, 1, 2]).tolist()
+    [2, 2, 2, 0]
     >>> vocabulary.known, vocabulary.different
     (['yes'], 5)
-    >>> flat, kept, whole = vocabulary.encode(["yes we can do", ""])
-    >>> flat.tolist(), kept.tolist(), whole.tolist()
-    ([1, 0, 0, 0], [3, 1], [4, 0])
+    >>> codes, counts = vocabulary.encode(["yes we can do", ""])
+    >>> codes.tolist(), counts.tolist(), vocabulary.kept(counts).tolist()
+    ([1, 0, 0, 0], [4, 0], [3, 1])
     """
 
     def __init__(self, tokenizer: Tokenizer, length: int = 100, most: int = 10_000, minimum_count: int = 2) -> None:
@@ -105,11 +113,14 @@ class Vocabulary:
         self.known = list(tokens)
         self._codes = _Codes({token: code for code, token in enumerate(self.known, start=UNKNOWN + 1)})
 
-    def fit(self, texts: Sequence[str], times: Iterable[int]) -> None:
-        """Learn from training texts, each of which stands in so many rows."""
+    def fit(self, texts: Sequence[str], times: Iterable[int]) -> Array:
+        """Learn from training texts, each of which stands in so many rows; return how many tokens each has (N,)."""
         counts: Counter[str] = Counter()
-        for text, rows in zip(texts, times, strict=True):
-            tokens = self.tokenizer(text)[: self.length]
+        whole = np.empty(len(texts), np.int64)
+        for number, (text, rows) in enumerate(zip(texts, times, strict=True)):
+            tokens = self.tokenizer(text)
+            whole[number] = len(tokens)
+            del tokens[self.length :]
             if rows == 1:
                 counts.update(tokens)
             else:
@@ -117,17 +128,21 @@ class Vocabulary:
         self.different = len(counts)
         frequent = [token for token, count in counts.items() if count >= self.minimum_count]
         self._know(sorted(frequent, key=lambda token: (-counts[token], token))[: self.most])
+        return whole
 
-    def encode(self, texts: Sequence[str]) -> tuple[Array, Array, Array]:
-        """Return the codes of all texts one after the other, how many each has (N,), and its tokens before the cut."""
-        flat, kept, whole = [np.empty(0, np.int32)], [np.empty(0, np.int64)], [np.empty(0, np.int64)]
+    def kept(self, whole: Array) -> Array:
+        """Return how many codes texts have (N,), given their numbers of tokens (N,)."""
+        return np.clip(whole, 1, self.length)
+
+    def encode(self, texts: Sequence[str]) -> tuple[Array, Array]:
+        """Return the codes of all texts one after the other, and how many tokens each text has (N,)."""
+        codes, whole = [np.empty(0, np.int32)], [np.empty(0, np.int64)]
         for start in range(0, len(texts), _PIECE):
             found = [self.tokenizer(text) for text in texts[start : start + _PIECE]]
             whole.append(np.array([len(tokens) for tokens in found], np.int64))
-            found = [tokens[: self.length] or _NO_TOKENS for tokens in found]
-            kept.append(np.array([len(tokens) for tokens in found], np.int64))
-            flat.append(np.fromiter(map(self._codes.__getitem__, chain.from_iterable(found)), np.int32))
-        return np.concatenate(flat), np.concatenate(kept), np.concatenate(whole)
+            kept = chain.from_iterable(tokens[: self.length] or _NO_TOKENS for tokens in found)
+            codes.append(np.fromiter(map(self._codes.__getitem__, kept), np.int32))
+        return np.concatenate(codes), np.concatenate(whole)
 
     def state(self) -> dict[str, Any]:
         """Return everything given and learnt, as plain values."""

@@ -209,11 +209,11 @@ def test_folds_stand_for_validation() -> None:
 
 def test_pending_keys_are_refused_together_at_their_lines() -> None:
     refuse_pending(config(BASE))
-    text = "data:\n  train: a\n  target: y\n  image: {height: 1, width: 1}\narchitecture: mlp\ntensorboard: true\n"
+    text = "data:\n  train: a\n  target: y\nplugins: [a.py]\narchitecture: mlp\ntensorboard: true\n"
     with pytest.raises(ConfigError) as caught:
         refuse_pending(config(text))
     assert [(found.line, found.message) for found in caught.value.problems] == [
-        (4, "data.image: not supported yet"),
+        (4, "plugins: not supported yet"),
         (6, "tensorboard: not supported yet"),
     ]
 

@@ -176,6 +176,23 @@ def test_each_error_at_its_place(lines: str, line: int, column: int, message: st
         ("train: a, target: y, missing_values: [-1]", 46, "data.missing_values.0: expected text, got -1"),
         ("train: a, target: y, columns: {a: {typ: text}}", 43, "data.columns.a.typ: unknown key; did you mean 'type'?"),
         ("train: a, target: y, image: {height: 2}", 29, "data.image.width: required key is missing (data.image takes"),
+        (
+            "train: a, target: y, columns: {a: {type: text, scale: none}}",
+            62,
+            "data.columns.a.scale: means nothing for a column of type text",
+        ),
+        (
+            "train: a, target: y, columns: {a: {type: text, missing: mean}}",
+            64,
+            "data.columns.a.missing: expected 'auto' (an empty text), 'error' or 'drop' for a column of type text",
+        ),
+        ("train: a, target: y, text: {tokens: words}", 44, "data.text.tokens: expected 'word' or 'character', got"),
+        ("train: a, target: y, text: {lenght: 3}", 36, "data.text.lenght: unknown key; did you mean 'length'?"),
+        (
+            "train: a, target: y, text: {}, series: {window: 2}",
+            35,
+            "data.text: expected one form of an example, got series and text",
+        ),
         ("train: a, target: y, sequence: {}", 39, "data.sequence: expected either 'group' or 'steps', got neither"),
         (
             "train: a, target: y, sequence: {group: g, channels: 2}",

@@ -23,7 +23,11 @@ from nntrain.train.labelled import value_and_grad
 TASK = Task("classification", ("y",), ("a", "b", "c"))
 RECURRENT = ("rnn", "lstm", "gru")
 SEQUENCES: list[dict[str, Any]] = [
-    *({"name": name, "hidden": [5, 4], "pooling": pooling} for name in RECURRENT for pooling in ("last", "mean", "max")),
+    *(
+        {"name": name, "hidden": [5, 4], "pooling": pooling}
+        for name in RECURRENT
+        for pooling in ("last", "mean", "max")
+    ),
     *({"name": name, "hidden": [5], "bidirectional": True, "dropout": 0.0} for name in RECURRENT),
     {"name": "gru", "hidden": [5], "reset": "before"},
     {"name": "transformer", "width": 8, "heads": 2, "blocks": 2},

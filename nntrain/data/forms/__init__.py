@@ -6,10 +6,17 @@ from collections.abc import Mapping
 from typing import Any
 
 from nntrain.data.forms.base import Form
+from nntrain.data.forms.image import ImageForm
+from nntrain.data.forms.long_sequences import LongSequences
 from nntrain.data.forms.rows import RowForm
+from nntrain.data.forms.series import SeriesForm
+from nntrain.data.forms.text import TextForm
+from nntrain.data.forms.wide_sequences import WideSequences
 from nntrain.data.options import DataOptions
 
-FORMS: dict[str, type[Form]] = {form.name: form for form in (RowForm,)}
+FORMS: dict[str, type[Form]] = {
+    form.name: form for form in (RowForm, ImageForm, TextForm, LongSequences, WideSequences, SeriesForm)
+}
 """All forms. The first one that asks for an example's data section gets it; rows of a table take what is left."""
 
 

@@ -115,6 +115,13 @@ class Form:
         """Return what a split of all rows heeds, or None where it is what the data section says."""
         return None
 
+    def owners(self, table: Table) -> Array | None:
+        """Return (R,) the row that stands for the example of each row, as in :meth:`select`, -1 where it is in none.
+
+        None where each row stands for itself.
+        """
+        return None
+
     def rows_of(self, table: Table, chosen: Array) -> Array:
         """Return the numbers of all rows that belong to the examples chosen: what is fitted on."""
         return chosen
@@ -161,6 +168,10 @@ class Form:
     def truth(self, table: Table, target: Target, labels: Labels) -> dict[str, list[Any]]:
         """Return the cells that are the labels, as they stand, by the names of the targets."""
         return {name: table.columns[name].text()[labels.rows].tolist() for name in target.columns}
+
+    def identify(self, table: Table, rows: Array) -> dict[str, list[Any]]:
+        """Return columns of ``predictions.csv`` that tell of some rows (L,) what they belong to, by name."""
+        return {}
 
     def restore(self, values: Array, base: Array | None) -> Array:
         """Return values (L, D) of the target in the units of the table, from unscaled ones and their base."""
