@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -132,8 +131,8 @@ class Experiment:
         rows = len(self.prepared.train) if isinstance(batch, str) else batch
         slots = len(OPTIMIZERS.build(self.config.optimizer).slots)
         copies = 4 + slots  # values, gradients, the watch's copy and the best epoch's; then the optimizer's
-        activations = 2 * rows * sum(math.prod(row.out_shape) for row in self.network.table())
-        return int(self.network.dtype.itemsize * (copies * parameters + activations) + self.prepared.train.x.nbytes)
+        activations = rows * sum(row.activation_bytes for row in self.network.table())
+        return int(self.network.dtype.itemsize * copies * parameters + activations + self.prepared.train.x.nbytes)
 
     def callbacks(self) -> list[Callback]:
         """Return the callbacks, with their directions known."""

@@ -33,7 +33,8 @@ class Summary:
     """A summary of the data.
 
     Attributes:
-        rows: of each part.
+        rows: examples of each part.
+        unit: what they are called.
         columns: names by kind.
         inputs: how many inputs the network has.
         form: a line on how columns become inputs.
@@ -45,6 +46,7 @@ class Summary:
     """
 
     rows: dict[str, int]
+    unit: str
     columns: dict[str, list[str]]
     inputs: int
     form: str
@@ -57,13 +59,14 @@ class Summary:
     def lines(self) -> list[str]:
         """Return the summary as lines of text."""
         rows = ", ".join(f"{count:,} {part}" for part, count in self.rows.items())
-        lines = [f"rows: {rows}", self.form]
+        lines = [f"{self.unit}: {rows}", self.form]
         if self.classes:
             counts = ", ".join(f"{quote(label)} {count:,}" for label, count in list(self.classes.items())[:12])
             more = f", ... ({len(self.classes)} classes)" if len(self.classes) > 12 else ""
             lines.append(f"target: {self.target[0]} ({self.task}): {counts}{more}")
         else:
-            lines.append(f"target: {enumerate_names(self.target, 5)} ({self.task})")
+            target = enumerate_names(self.target, 5) if self.target else "the input itself"
+            lines.append(f"target: {target} ({self.task})")
         if self.missing:
             shown = [f"{name} {count:,}" for name, count in self.missing.items()]
             lines.append(f"missing: {enumerate_names(shown, 10)} (imputed)")
@@ -90,10 +93,11 @@ def summarize(table: Table, preprocessing: Preprocessing, parts: Mapping[str, Da
     names = {kind: [n for n, k in kinds.items() if k == kind] for kind in get_args(ColumnKind)}
     summary = Summary(
         rows={part: len(data) for part, data in parts.items()},
+        unit=form.unit,
         columns={kind: found for kind, found in names.items() if found},
         inputs=math.prod(preprocessing.shape),
         form=form.describe(),
-        target=list(task.targets),
+        target=list(preprocessing.target.columns),
         task=task.kind,
     )
     if task.is_classification:

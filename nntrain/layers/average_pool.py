@@ -8,7 +8,7 @@ from nntrain.core.array import Array, Shape
 from nntrain.core.layer import LAYERS, Context
 from nntrain.core.steps import clear_padding, without_padding
 from nntrain.layers.pool import Pool, Pool1d, Pool2d
-from nntrain.layers.windows import collect, repeated
+from nntrain.layers.window_passes import collect, repeated
 
 
 class AveragePool(Pool):

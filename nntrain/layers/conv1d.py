@@ -13,7 +13,7 @@ from nntrain.layers.convolution import Convolution
 
 
 @LAYERS.register("conv1d")
-class Conv1D(Convolution):
+class Conv1d(Convolution):
     """A convolution over the steps of sequences: y[t] = activation(sum_k x[t stride + k dilation] w[k] + b).
 
     x is (B, T, F), w (K, F / groups, filters), b (filters,) and y (B, T', filters). With ``padding: valid``
@@ -40,7 +40,7 @@ class Conv1D(Convolution):
     Raises:
         ConfigError: the examples are no sequences, the kernel does not fit into them, or the groups do not divide.
 
-    >>> layer = Conv1D(8, kernel=5, stride=2, padding="same")
+    >>> layer = Conv1d(8, kernel=5, stride=2, padding="same")
     >>> layer.build((11, 3)), layer.weights.shape
     ((6, 8), (5, 3, 8))
     """

@@ -14,7 +14,7 @@ from nntrain.layers.convolution import Convolution
 
 
 @LAYERS.register("conv2d")
-class Conv2D(Convolution):
+class Conv2d(Convolution):
     """A convolution of images: y[i, j] = activation(sum_pq x[i s + p d, j s + q d] w[p, q] + b), stride s, dilation d.
 
     x is (B, H, W, C), w (KH, KW, C / groups, filters), b (filters,) and y (B, H', W', filters). With ``padding: valid``
@@ -41,10 +41,10 @@ class Conv2D(Convolution):
     Raises:
         ConfigError: the examples are no images, the kernel does not fit into them, or the groups do not divide.
 
-    >>> layer = Conv2D(16, kernel=3, activation="relu")
+    >>> layer = Conv2d(16, kernel=3, activation="relu")
     >>> layer.build((28, 28, 1))
     (26, 26, 16)
-    >>> Conv2D(8, kernel=[1, 5], stride=[1, 2], padding="same").build((6, 9, 3))
+    >>> Conv2d(8, kernel=[1, 5], stride=[1, 2], padding="same").build((6, 9, 3))
     (6, 5, 8)
     """
 

@@ -17,7 +17,7 @@ from nntrain.layers.window_products import WindowProducts
 
 
 @LAYERS.register("conv2d_transpose")
-class Conv2DTranspose(WindowProducts):
+class Conv2dTranspose(WindowProducts):
     """A transposed convolution, which enlarges images: x[i, j] w[p, q] is added to y[i stride + p, j stride + q].
 
     x is (B, H, W, C), w (KH, KW, filters, C), b (filters,) and y (B, H', W', filters); b and the activation come after
@@ -40,9 +40,9 @@ class Conv2DTranspose(WindowProducts):
     Raises:
         ConfigError: the examples are no images.
 
-    >>> Conv2DTranspose(8, kernel=3, stride=2, padding="same").build((7, 7, 16))
+    >>> Conv2dTranspose(8, kernel=3, stride=2, padding="same").build((7, 7, 16))
     (14, 14, 8)
-    >>> Conv2DTranspose(8, kernel=[3, 2], stride=2).build((7, 7, 16))
+    >>> Conv2dTranspose(8, kernel=[3, 2], stride=2).build((7, 7, 16))
     (15, 14, 8)
     """
 

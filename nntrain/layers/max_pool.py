@@ -11,7 +11,7 @@ from nntrain.core.array import Array
 from nntrain.core.layer import LAYERS, Context
 from nntrain.core.steps import clear_padding, padding_mask
 from nntrain.layers.pool import Pool, Pool1d, Pool2d
-from nntrain.layers.windows import Windows, along, collect, copy_runs, outlets, resized, spread
+from nntrain.layers.window_passes import Windows, along, collect, copy_runs, outlets, resized, spread
 
 FEW_PLACES = 4
 """Places of a window up to which it is faster to take all at once than one axis after the other."""

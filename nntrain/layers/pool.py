@@ -11,7 +11,7 @@ from nntrain.core.array import Array, Shape
 from nntrain.core.layer import Context, Layer
 from nntrain.core.steps import window_lengths
 from nntrain.core.windows import PerAxis, per_axis
-from nntrain.layers.windows import Windows, windows_along
+from nntrain.layers.window_passes import Windows, windows_along
 
 Padding: TypeAlias = Literal["valid", "same"]
 

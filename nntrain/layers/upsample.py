@@ -7,7 +7,7 @@ import numpy as np
 from nntrain.core.array import Array, Shape
 from nntrain.core.layer import LAYERS, Context, Layer
 from nntrain.core.windows import PerAxis
-from nntrain.layers.windows import collect, repeated, windows_along
+from nntrain.layers.window_passes import collect, repeated, windows_along
 
 
 @LAYERS.register("upsample")

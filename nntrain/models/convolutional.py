@@ -35,7 +35,7 @@ class CNN(Architecture):
         embedding: length of the vectors of category codes and tokens; by their number where left out.
 
     >>> [type(layer).__name__ for layer in CNN(filters=[8], dense=[]).hidden_layers(Examples(3))]
-    ['Conv2D', 'Relu', 'MaxPool2d', 'Flatten']
+    ['Conv2d', 'Relu', 'MaxPool2d', 'Flatten']
     """
 
     takes = frozenset({2, 3})

@@ -64,8 +64,8 @@ def test_check_counts_a_net_as_by_hand(folder: Path, capsys: pytest.CaptureFixtu
     kept = [4 * 8, (4 + 4 + 1) * 8, 4 * (3 + 8)]
     assert [layer["activation_bytes"] for layer in found["layers"]] == kept
     assert found["parameters"] == 67
-    # Six copies of the parameters with adam's two, a batch's activations and their gradients, 120 rows of 4 numbers.
-    assert found["memory_bytes"] == 4 * (6 * 67 + 2 * 16 * (8 + 8 + 3)) + 4 * 120 * 4
+    # Six copies of the parameters with adam's two, what a batch of 16 keeps, 120 rows of 4 numbers.
+    assert found["memory_bytes"] == 4 * 6 * 67 + 16 * sum(kept) + 4 * 120 * 4
     assert found["data"]["classes"] == {"setosa": 50, "versicolor": 50, "virginica": 50}
     assert not (folder / "runs" / "iris").exists()
     shown = text(capsys, "check", "iris.yaml", "--set", "architecture.hidden=[100]")

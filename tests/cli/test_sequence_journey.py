@@ -127,7 +127,7 @@ def test_the_summary_and_the_placed_errors(tmp_path: Path) -> None:
     prepared(tmp_path, "sequence")
     checked = nntrain(tmp_path, "check", "config.yaml")
     assert "sequences: 2 channels, 1 to 7 steps (long form, by id)" in checked.stdout + checked.stderr
-    assert "rows: 40 train, 25 validation" in checked.stdout + checked.stderr
+    assert "sequences: 40 train, 25 validation" in checked.stdout + checked.stderr
     both = nntrain(tmp_path, "check", "config.yaml", "--set", "data.sequence.steps=3", code=2)
     assert "expected either 'group' or 'steps', got both" in both.stderr
     (tmp_path / "wide.yaml").write_text(

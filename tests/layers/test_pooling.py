@@ -17,7 +17,7 @@ from nntrain.core.network import Network
 from nntrain.core.rng import stream
 from nntrain.core.steps import window_count
 from nntrain.errors import ConfigError
-from nntrain.layers.windows import windows_along
+from nntrain.layers.window_passes import windows_along
 
 torch = pytest.importorskip("torch")
 F = torch.nn.functional

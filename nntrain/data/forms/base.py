@@ -28,6 +28,7 @@ class Form:
 
     Attributes:
         name: key of the form in :data:`nntrain.data.forms.FORMS`.
+        unit: what an example is called, in the plural.
         is_table: whether an example is one row of independent columns, whose copies and repetitions mean something.
         kinds: what each feature column is, by name.
         notices: what is worth knowing about the columns.
@@ -36,6 +37,7 @@ class Form:
     """
 
     name: ClassVar[str]
+    unit: ClassVar[str] = "rows"
     is_table: ClassVar[bool] = False
     per_step: bool = False
     ragged: bool = False

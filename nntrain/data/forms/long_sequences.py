@@ -43,6 +43,7 @@ class LongSequences(EncodedColumns):
     """
 
     name = "long_sequences"
+    unit = "sequences"
 
     def __init__(
         self,

@@ -43,6 +43,7 @@ class SeriesForm(Form):
     """
 
     name = "series"
+    unit = "windows"
 
     def __init__(
         self,

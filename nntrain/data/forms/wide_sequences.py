@@ -58,6 +58,7 @@ class WideSequences(Form):
     """
 
     name = "wide_sequences"
+    unit = "sequences"
 
     def __init__(
         self, columns: Sequence[str], sequence: SequenceOptions, scale: str, missing: str, fill: float

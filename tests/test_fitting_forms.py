@@ -1,0 +1,145 @@
+"""Images, sequences, series, reconstruction: the same bytes after any interruption and for any number of threads."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+
+from nntrain.cli.fitting import new_run
+from nntrain.cli.resuming import assemble_again
+from nntrain.config import load_config
+from nntrain.experiment import assemble
+from nntrain.fitting import train
+from nntrain.runs.run import Run
+
+SEQUENCE = {"group": "id", "order": "t"}
+FORMS: dict[str, dict[str, Any]] = {
+    "image": {"image": {"height": 4, "width": 4, "augment": {"shift": 1, "flip": "both", "rotate": 20}}},
+    "wide": {"sequence": {"steps": 8, "channels": 2}},
+    "long": {"sequence": SEQUENCE},
+    "tagging": {"sequence": {**SEQUENCE, "target_per": "row"}},
+    "series": {"series": {"window": 6, "horizon": 2, "difference": 1}, "order": "t", "target": "y", "ignore": ["id"]},
+    "reconstruction": {"target": []},
+}
+LAYERS: dict[str, Any] = {
+    "image": {"name": "cnn", "filters": [3, 4], "dense": [5], "dropout": 0.3},
+    "image_norm": {"name": "resnet", "blocks": 1, "filters": [3, 4], "dropout": 0.2},
+    "image_list": {
+        "layers": [
+            {"name": "conv2d", "filters": 4, "kernel": 2, "stride": 2},
+            "relu",
+            {"name": "spatial_dropout", "rate": 0.3},
+            {"name": "conv2d_transpose", "filters": 3, "kernel": 2, "stride": 2},
+            {"name": "group_norm", "groups": 3},
+            "global_max_pool",
+        ]
+    },
+    "wide": {"name": "lstm", "hidden": [5, 4], "bidirectional": True, "dropout": 0.2},
+    "wide_cnn": {"name": "cnn", "filters": [4], "dense": [5], "dropout": 0.2},
+    "long": {"name": "gru", "hidden": [5], "pooling": "mean", "dropout": 0.2, "truncate": 3},
+    "long_fcn": {"name": "fcn", "filters": [4, 4], "kernels": [3, 3]},
+    "long_attention": {"name": "transformer", "width": 8, "heads": 2, "blocks": 1, "dropout": 0.2},
+    "tagging": {"name": "rnn", "hidden": [5], "dropout": 0.2},
+    "series": {"name": "lstm", "hidden": [5]},
+    "reconstruction": {"name": "autoencoder", "hidden": [4, 2], "noise": 0.1},
+}
+COUPLED = ("image_norm", "long_fcn")
+
+
+class Unseen:
+    def updated(self) -> None:
+        pass
+
+    def epoch_ended(self, row: Any) -> None:
+        pass
+
+
+def write(folder: Path, name: str) -> Path:
+    """Write a table of the form and a config for it; return the config."""
+    generator = np.random.default_rng(0)
+    form = name.partition("_")[0]
+    if form in ("long", "tagging", "series"):
+        lines = ["id,t,a,b,kind,y"]
+        for i in range(14):
+            for t in range(3 + i % 4 if form != "series" else 3):
+                a, b = generator.standard_normal(2) + i % 2
+                kind = "xy"[(i + t) % 2 if form == "tagging" else i % 2]
+                lines.append(f"{i},{t if form != 'series' else len(lines)},{a:.4f},{b:.4f},{kind},{a + b:.4f}")
+    else:
+        lines = [",".join([*(f"p{i}" for i in range(16)), "kind"])]
+        for i in range(24):
+            pixels = generator.integers(0, 200, 16) + 50 * (i % 2)
+            lines.append(",".join([*map(str, pixels), "xy"[i % 2]]))
+    (folder / "data.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    data = {"train": "data.csv", "target": "kind", "validation": 0.25, **FORMS[form]}
+    data |= {"ignore": ["y"]} if form in ("long", "tagging") else {}
+    data |= {"ignore": ["id", "kind"]} if form == "series" else {}
+    data |= {"ignore": ["kind"]} if form == "reconstruction" else {}
+    config = {"data": data, "architecture": LAYERS[name], "batch_size": 5, "epochs": 2, "optimizer": "adam"}
+    path = folder / "small.yaml"
+    path.write_text(yaml.safe_dump(config), encoding="utf-8")
+    return path
+
+
+def fit(path: Path, run_dir: Path, overrides: tuple[str, ...] = (), interrupted: Any = lambda: None) -> None:
+    experiment = assemble(load_config(str(path), overrides))
+    with new_run(experiment, "", str(run_dir)) as run:
+        train(experiment, run, lambda trainer: Unseen(), interrupted)
+
+
+def go_on(run_dir: Path) -> str:
+    run = Run.open(run_dir)
+    experiment = assemble_again(load_config(str(run_dir / "config.yaml")), run)
+    with run.locked():
+        run.notices()
+        return train(experiment, run, lambda trainer: Unseen(), after(1)).state.status
+
+
+def after(updates: int) -> Callable[[], str | None]:
+    left = [updates]
+
+    def interrupted() -> str | None:
+        left[0] -= 1
+        return "SIGINT" if left[0] < 0 else None
+
+    return interrupted
+
+
+def digest(run_dir: Path) -> dict[str, bytes]:
+    names = ["metrics.jsonl", "gradients.jsonl", "checkpoints/best.safetensors", "checkpoints/last.safetensors"]
+    return {name: (run_dir / name).read_bytes() for name in names}
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_stopped_after_every_update(tmp_path: Path, name: str) -> None:
+    path = write(tmp_path, name)
+    fit(path, tmp_path / "whole")
+    fit(path, tmp_path / "pieces", interrupted=after(1))
+    for _ in range(50):
+        if go_on(tmp_path / "pieces") != "interrupted":
+            break
+    assert Run.open(tmp_path / "pieces").status == "finished"
+    assert digest(tmp_path / "pieces") == digest(tmp_path / "whole")
+
+
+@pytest.mark.parametrize("name", [name for name in LAYERS if name not in COUPLED])
+def test_threads_change_no_bit(tmp_path: Path, name: str) -> None:
+    path = write(tmp_path, name)
+    for threads in (1, 2):
+        fit(path, tmp_path / f"run-{threads}", ("shards=2", f"threads={threads}"))
+    # The config within a checkpoint names the threads nowhere, so whole files are compared.
+    assert digest(tmp_path / "run-1") == digest(tmp_path / "run-2")
+
+
+def test_shards_of_tagged_sequences_add_up_to_the_whole(tmp_path: Path) -> None:
+    path = write(tmp_path, "tagging")
+    losses = []
+    for shards in (1, 2):
+        fit(path, tmp_path / f"run-{shards}", (f"shards={shards}", "architecture.dropout=0.0"))
+        losses.append([row["train_loss"] for row in Run.open(tmp_path / f"run-{shards}").read_metrics()])
+    assert losses[0] == pytest.approx(losses[1], rel=1e-5)
