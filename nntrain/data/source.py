@@ -86,7 +86,7 @@ def not_found(path: str, shown: str) -> DataError:
     folder = Path(path).parent
     if not folder.is_dir():
         return DataError("file not found: its folder does not exist", path=shown, notes=_absolute(path, shown))
-    names = _names_in(folder)
+    names = [name for name in _names_in(folder) if not name.endswith((".yaml", ".yml"))]
     near = difflib.get_close_matches(Path(path).name, names, n=3, cutoff=0.5)
     message = f"file not found; did you mean {' or '.join(map(quote, near))}?" if near else "file not found"
     data_files = sorted(name for name in names if name.endswith((".csv", ".csv.gz", ".parquet", ".tsv", ".txt")))

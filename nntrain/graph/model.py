@@ -185,8 +185,7 @@ class _Reader:
 
     def parts(self, layer: Layer) -> tuple[Part, ...]:
         if isinstance(layer, Residual):
-            shortcut = () if layer.projection is None else (self.node(layer.projection),)
-            return (self.fork(layer, [self.layers(layer.layers), shortcut], "+"),)
+            return (self.fork(layer, [self.layers(layer.layers), self.around(layer)], "+"),)
         if isinstance(layer, Branch):
             branches = [self.layers(branch.layers) for branch in layer.branches]
             if len(branches) == 1:
@@ -198,6 +197,12 @@ class _Reader:
         if isinstance(layer, Sequential):
             return (Group(_own_name(layer), Chain(self.layers(layer.layers))),)
         return (self.node(layer),)
+
+    def around(self, layer: Residual) -> tuple[Part, ...]:
+        """Return what stands on the shortcut of a residual block."""
+        if layer.shortcut is not None:
+            return self.layers(layer.shortcut.layers)
+        return () if layer.projection is None else (self.node(layer.projection),)
 
     def fork(self, layer: Layer, branches: Sequence[tuple[Part, ...]], title: str) -> Fork:
         join = Node(f"{layer.name} (join)", "join", title, self.shapes[id(layer)])

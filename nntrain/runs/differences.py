@@ -79,10 +79,14 @@ class PairedComparison:
 
 @dataclass(frozen=True, slots=True)
 class _Judged:
-    """A run's rows of one CSV: row number to whether it was right, or to its squared error."""
+    """A run's rows of one CSV: row number to whether it was right, or to its squared error.
+
+    ``targets`` are the columns it predicted; errors of other ones, or of other steps of a forecast, are not comparable.
+    """
 
     run: str
     csv: str
+    targets: frozenset[str]
     is_share: bool
     scores: dict[str, float]
 
@@ -92,8 +96,8 @@ class _Judged:
 
 
 def paired_comparisons(runs: Sequence[ComparedRun]) -> tuple[list[PairedComparison], list[str]]:
-    """Return the comparisons of all runs that were judged on the same CSV content, and notices about unusable files."""
-    by_content: dict[str, list[_Judged]] = {}
+    """Return the comparisons of all runs that were judged on the same CSV and targets, and notices about unusable files."""
+    alike: dict[tuple[str, frozenset[str], bool], list[_Judged]] = {}
     notices: list[str] = []
     for run in runs:
         for content, evaluation in _evaluations(run, notices).items():
@@ -103,8 +107,8 @@ def paired_comparisons(runs: Sequence[ComparedRun]) -> tuple[list[PairedComparis
                 notices.append(f"{error.problems[0].place}: passed over: {error.problems[0].message}")
                 continue
             if judged is not None:
-                by_content.setdefault(content, []).append(judged)
-    found = [pair for judged in by_content.values() for pair in _pairs(judged)]
+                alike.setdefault((content, judged.targets, judged.is_share), []).append(judged)
+    found = [pair for judged in alike.values() for pair in _pairs(judged)]
     return _corrected(found), notices
 
 
@@ -133,7 +137,8 @@ def _judge(run: ComparedRun, evaluation: Evaluation) -> _Judged | None:
     if scores is None:
         return None
     csv = str(evaluation.document.get("csv") or evaluation.folder.name)
-    return _Judged(run.name, csv, task != "regression", dict(zip(columns["row"], scores, strict=True)))
+    by_row = dict(zip(columns["row"], scores, strict=True))
+    return _Judged(run.name, csv, frozenset(targets), task != "regression", by_row)
 
 
 def _wrong_or_right(columns: Predictions, targets: Sequence[str]) -> list[float]:
@@ -165,7 +170,7 @@ def _squared_errors(columns: Predictions, targets: Sequence[str]) -> list[float]
 def _pairs(judged: list[_Judged]) -> list[PairedComparison]:
     judged = sorted((one for one in judged if one.scores), key=lambda one: -one.measure())
     best = judged[:1] if len(judged) > MOST_IN_ALL_PAIRS else judged
-    pairs = [(a, b) for a, b in itertools.combinations(judged, 2) if a in best and a.is_share == b.is_share]
+    pairs = [(a, b) for a, b in itertools.combinations(judged, 2) if a in best]
     found = (_compare(a, b) for a, b in pairs)
     return [pair for pair in found if pair is not None]
 

@@ -40,6 +40,11 @@ def _within(inner: Any) -> Any:
     lists = st.lists(inner, max_size=3)
     return st.one_of(
         st.builds(lambda layers: {"name": "residual", "layers": layers}, lists),
+        st.builds(
+            lambda layers, around: {"name": "residual", "layers": [*layers, DENSE], "shortcut": [*around, DENSE]},
+            lists,
+            lists,
+        ),
         st.builds(lambda layers: {"name": "sequential", "layers": layers}, lists),
         st.builds(lambda layers: {"name": "repeat", "times": 2, "layers": layers}, lists),
         st.builds(lambda branches: {"name": "branch", "branches": branches}, st.lists(lists, min_size=1, max_size=3)),
@@ -90,6 +95,19 @@ def test_a_shortcut_is_an_empty_branch() -> None:
         ("tanh_1", "4 × 2", "+"),
         ("input", "4 × 2", "+"),
         ("+", "4 × 2", "output"),
+    ]
+
+
+def test_the_layers_of_a_shortcut_are_drawn() -> None:
+    around = [{"name": "dense", "units": 3, "bias": False}, "tanh"]
+    found = graph({"name": "residual", "layers": [DENSE], "shortcut": around})
+    assert arrows(found) == [
+        ("input", "4 × 2", "dense_1"),
+        ("input", "4 × 2", "dense_1"),
+        ("dense_1", "4 × 3", "tanh_1"),
+        ("dense_1", "4 × 3", "+"),
+        ("tanh_1", "4 × 3", "+"),
+        ("+", "4 × 3", "output"),
     ]
 
 
