@@ -12,6 +12,7 @@ from nntrain.core.array import Array
 from nntrain.data.batches import Dataset, Labels
 from nntrain.data.preparation import load_for_eval
 from nntrain.data.table import read_table
+from nntrain.errors import RunError, escape
 from nntrain.inference import TrainedModel, load_model
 from nntrain.metrics.base import evaluate
 from nntrain.metrics.defaults import with_standard_metrics
@@ -39,11 +40,24 @@ class Evaluation:
 
 
 def load_trained(run: Run, checkpoint: CheckpointName) -> TrainedModel:
-    """Return the model of a run's checkpoint; of the last one where no epoch has been the best yet."""
+    """Return the model of a run's checkpoint; of the last one where no epoch has been the best yet.
+
+    Raises:
+        RunError: the run holds others, of several seeds or folds, or its checkpoint is missing or damaged.
+    """
+    if isinstance(repeats := run.info.get("repeats"), dict):
+        raise _holds_others(run, str(repeats.get("kind")))
     if checkpoint == "best" and not run.checkpoints.path("best").exists() and run.checkpoints.path("last").exists():
         checkpoint = "last"
     arrays, state = run.checkpoints.load(checkpoint)
     return load_model(arrays, state, str(run.checkpoints.path(checkpoint)))
+
+
+def _holds_others(run: Run, kind: str) -> RunError:
+    members, help = run.info.get("members"), "name one of its runs"
+    if isinstance(members, list) and members:
+        help += f", such as {escape(str(run.path / kind / str(members[0])))}"
+    return RunError("it holds runs, and has no weights of its own", path=str(run.path), help=help)
 
 
 def evaluate_csv(run: Run, csv: str, checkpoint: CheckpointName, unknown_class: UnknownClass) -> Evaluation:

@@ -36,9 +36,9 @@ REACHED = {
     "japanese_vowels_lstm": ("val_accuracy", 0.90, True),
     "mnist_cnn": ("val_accuracy", 0.80, True),
     "sms_spam_lstm": ("val_f1", 0.85, True),
-    "sunspots_gru": ("val_rmse", 22.0, False),
-    "sunspots_lstm": ("val_rmse", 22.0, False),
-    "sunspots_rnn": ("val_rmse", 22.0, False),
+    "sunspots_gru": ("val_rmse", 26.0, False),
+    "sunspots_lstm": ("val_rmse", 26.0, False),
+    "sunspots_rnn": ("val_rmse", 26.0, False),
 }
 
 # A schedule over all epochs is as short as the epochs are.

@@ -19,7 +19,7 @@ from nntrain.runs.run import Run
 
 SEQUENCE = {"group": "id", "order": "t"}
 FORMS: dict[str, dict[str, Any]] = {
-    "image": {"image": {"height": 4, "width": 4, "augment": {"shift": 1, "flip": "both", "rotate": 20}}},
+    "image": {"image": {"height": 4, "width": 4, "augment": {"shift": 1, "flip": "both", "rotate": 20, "crop": 0.2}}},
     "wide": {"sequence": {"steps": 8, "channels": 2}},
     "long": {"sequence": SEQUENCE},
     "tagging": {"sequence": {**SEQUENCE, "target_per": "row"}},

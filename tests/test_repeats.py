@@ -65,6 +65,16 @@ def test_seeds(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert info["status"] == "finished" and info["members"] == ["seed-0", "seed-1", "seed-2"]
 
 
+def test_a_parent_is_not_judged_and_names_a_member(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    parent = fit(place, "many", "--seeds", "2")
+    csv = next(place.glob("*.csv"))
+    for verb in ("eval", "predict"):
+        assert command([verb, str(parent), str(csv)]) == 4
+        told = capsys.readouterr().err
+        assert "it holds runs, and has no weights of its own" in told
+        assert f"name one of its runs, such as {parent / 'seeds' / 'seed-0'}" in told
+
+
 def test_a_member_equals_a_run_of_its_own(place: Path) -> None:
     parent, alone = fit(place, "many", "--seeds", "2"), fit(place, "alone", "--set", "seed=1")
     for name in ("metrics.jsonl", "checkpoints/last.safetensors", "checkpoints/best.safetensors"):

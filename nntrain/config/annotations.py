@@ -229,6 +229,7 @@ def _length(base: Any, marks: tuple[Any, ...]) -> str:
     )
     parts = [f"at least {least}"] if least else []
     parts += [f"at most {most}"] if most else []
+    parts = [f"exactly {most}"] if least == most and most else parts
     return f" ({' and '.join(parts)} {unit}{'s' if max(least, most) > 1 else ''})" if parts else ""
 
 

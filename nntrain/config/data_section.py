@@ -56,6 +56,9 @@ class AugmentSection(Section):
     )
     rotate: Annotated[float, Ge(0), Le(180)] = Field(0.0, description="most degrees of a turn, either way")
     zoom: Annotated[float, Ge(0), Lt(1)] = Field(0.0, description="share by which an image grows or shrinks at most")
+    crop: Annotated[float, Ge(0), Lt(1)] = Field(
+        0.0, description="share of each side that is cut away at most; the rest is enlarged to the whole image"
+    )
 
 
 class ImageSection(Section):

@@ -128,7 +128,7 @@ class Network:
 
         Raises:
             ConfigError: a layer cannot take this shape.
-            ValueError: the parameters would have other shapes.
+            OtherShapesError: the parameters would have other shapes.
         """
         root = copy.deepcopy(self._blueprint)
         return Network(

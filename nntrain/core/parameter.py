@@ -108,6 +108,10 @@ class Parameter:
         return f"Parameter({self.name!r}, {self.shape})"
 
 
+class OtherShapesError(ValueError):
+    """Parameters are to share values of other shapes than their own."""
+
+
 class ParameterStore:
     """One flat ``value`` and one flat ``grad`` vector (P,) for all trainable parameters, one ``buffer`` for the rest.
 
@@ -115,6 +119,9 @@ class ParameterStore:
         parameters: of all layers, in the network's order.
         dtype: float32 in training, float64 in gradient checks.
         shared: a store whose values this one shares, for a replica: its own gradients, the same weights.
+
+    Raises:
+        OtherShapesError: the parameters of the shared store have other shapes.
     """
 
     def __init__(
@@ -126,7 +133,7 @@ class ParameterStore:
         self.step = 0
         size = sum(p.size for p in self.trainable)
         if shared is not None and [p.shape for p in parameters] != [p.shape for p in shared.parameters]:
-            raise ValueError("other parameters than those of the store whose values are shared")
+            raise OtherShapesError("other parameters than those of the store whose values are shared")
         self.value: Array = np.zeros(size, dtype) if shared is None else shared.value
         self.grad: Array = np.zeros(size, dtype)
         buffered = [p for p in self.parameters if not p.trainable]

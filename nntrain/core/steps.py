@@ -8,21 +8,23 @@ from nntrain.core.array import Array
 from nntrain.core.scratch import ScratchOwner
 
 
-def padding_mask(owner: ScratchOwner, lengths: Array, steps: int, key: str = "padding") -> Array:
-    """Return (B, T) bool, true where a step is padding, in the owner's scratch memory of this key.
+def padding_mask(owner: ScratchOwner, lengths: Array, steps: int) -> Array:
+    """Return (B, T) bool, true where a step is padding, in the owner's scratch memory ``padding``.
 
     >>> padding_mask(ScratchOwner(), np.array([2, 0]), 3).astype(int).tolist()
     [[0, 0, 1], [1, 1, 1]]
     """
-    mask = owner.scratch(key, (len(lengths), steps), np.bool_)
+    mask = owner.scratch("padding", (len(lengths), steps), np.bool_)
     places = owner.__dict__.get("_step_numbers")
     if places is None or len(places) < steps:
         places = owner.__dict__["_step_numbers"] = np.arange(steps)
     return np.greater_equal(places[:steps], lengths[:, None], out=mask)
 
 
-def without_padding(owner: ScratchOwner, x: Array, lengths: Array | None, key: str) -> Array:
-    """Return x (B, T, ...) with zeros in place of padding: a copy in scratch ``key``, or x itself without lengths.
+def without_padding(owner: ScratchOwner, x: Array, lengths: Array | None, key: str, instead: float = 0) -> Array:
+    """Return x (B, T, ...) with zeros, or another number, in place of padding.
+
+    It is a copy in scratch ``key``, or x itself without lengths.
 
     >>> without_padding(ScratchOwner(), np.ones((1, 3, 1), np.float32), np.array([2]), "x").ravel().tolist()
     [1.0, 1.0, 0.0]
@@ -31,14 +33,14 @@ def without_padding(owner: ScratchOwner, x: Array, lengths: Array | None, key: s
         return x
     copy = owner.scratch(key, x.shape, x.dtype)
     np.copyto(copy, x)
-    return clear_padding(owner, copy, lengths)
+    return clear_padding(owner, copy, lengths, instead)
 
 
-def clear_padding(owner: ScratchOwner, x: Array, lengths: Array | None) -> Array:
-    """Write zeros over the padding of x (B, T, ...) itself; return it."""
+def clear_padding(owner: ScratchOwner, x: Array, lengths: Array | None, instead: float = 0) -> Array:
+    """Write zeros, or another number, over the padding of x (B, T, ...) itself; return it."""
     if lengths is not None:
         mask = padding_mask(owner, lengths, x.shape[1])
-        np.copyto(x, 0, where=mask.reshape(*mask.shape, *(1,) * (x.ndim - 2)))
+        np.copyto(x, instead, where=mask.reshape(*mask.shape, *(1,) * (x.ndim - 2)))
     return x
 
 
@@ -56,15 +58,13 @@ def window_count(steps: int, kernel: int, stride: int, dilation: int, padding: s
     return max(0, (steps - dilation * (kernel - 1) - 1) // stride + 1)
 
 
-def window_lengths(
-    owner: ScratchOwner, lengths: Array, kernel: int, stride: int, dilation: int, padding: str, key: str = "lengths"
-) -> Array:
-    """Return :func:`window_count` for lengths (B,), in the owner's scratch memory of this key.
+def window_lengths(owner: ScratchOwner, lengths: Array, kernel: int, stride: int, dilation: int, padding: str) -> Array:
+    """Return :func:`window_count` for lengths (B,), in the owner's scratch memory ``lengths``.
 
     >>> window_lengths(ScratchOwner(), np.array([7, 2]), 3, 2, 1, "valid").tolist()
     [3, 0]
     """
-    found = owner.scratch(key, lengths.shape, np.int64)
+    found = owner.scratch("lengths", lengths.shape, np.int64)
     reach = 1 if padding == "same" else dilation * (kernel - 1) + 1
     np.subtract(lengths, reach, out=found)
     np.floor_divide(found, stride, out=found)

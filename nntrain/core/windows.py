@@ -150,10 +150,11 @@ def interior(image: Array, windows: Windows, sizes: Shape) -> Array:
     return image[:, *(slice(b, b + size) for b, size in zip(windows.before, sizes, strict=True))]
 
 
-def gather(owner: ScratchOwner, image: Array, windows: Windows, counts: Shape, key: str = "columns") -> Array:
-    """Return the windows of a padded image (B, \\*sizes, C) as a matrix (B \\*counts, \\*kernel C) in scratch ``key``.
+def gather(owner: ScratchOwner, image: Array, windows: Windows, counts: Shape) -> Array:
+    """Return the windows of a padded image (B, \\*sizes, C) as a matrix (B \\*counts, \\*kernel C).
 
-    Each row is a window. The matrix lies in memory row by row or column by column, whichever is copied faster.
+    Each row is a window. The matrix is in scratch ``columns``, row by row or column by column, whichever is copied
+    faster.
 
     >>> image = np.arange(4.0).reshape(1, 4, 1)
     >>> gather(ScratchOwner(), image, Windows.of((3,), (1,), (1,), "valid"), (2,)).tolist()
@@ -168,10 +169,10 @@ def gather(owner: ScratchOwner, image: Array, windows: Windows, counts: Shape, k
     view = as_strided(image, shape, (first, *moves, *places, last), writeable=False)
     run = channels * (windows.kernel[-1] if windows.dilation[-1] == 1 else 1)
     if run >= CHANNELS_WORTH_A_ROW:
-        columns = owner.scratch(key, (count, width), image.dtype)
+        columns = owner.scratch("columns", (count, width), image.dtype)
         np.copyto(columns.reshape(shape), view)
         return columns
-    columns = owner.scratch(key, (width, count), image.dtype)
+    columns = owner.scratch("columns", (width, count), image.dtype)
     axes = range(1 + len(counts), len(shape))
     np.copyto(
         columns.reshape(*(shape[axis] for axis in axes), rows, *counts), np.moveaxis(view, axes, range(len(axes)))

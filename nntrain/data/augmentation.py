@@ -1,4 +1,4 @@
-"""Random changes of training images that keep their labels: shifts, flips, rotations, zooms."""
+"""Random changes of training images that keep their labels: shifts, flips, rotations, zooms, crops."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from nntrain.core.array import Array
+from nntrain.core.scratch import ScratchOwner
 from nntrain.data.options import AugmentOptions
 
 _PIECE_PIXELS = 1 << 15
@@ -22,17 +23,20 @@ class Moves:
         angles: (B,) in radians.
         zooms: (B,) factors, above 1 where things become larger.
         shifts: (B, 2) int64, pixels down and to the right.
+        centres: (B, 2) where what is to be the centre lies, down and to the right of the image's, in shares of its side
+            from the middle of the first pixel to that of the last.
     """
 
     flips: Array
     angles: Array
     zooms: Array
     shifts: Array
+    centres: Array
 
     def part(self, start: int, end: int) -> Moves:
         """Return the moves of the images from ``start`` to ``end``."""
         rows = slice(start, end)
-        return Moves(self.flips[rows], self.angles[rows], self.zooms[rows], self.shifts[rows])
+        return Moves(*(each[rows] for each in (self.flips, self.angles, self.zooms, self.shifts, self.centres)))
 
 
 class ImageAugmentation:
@@ -42,7 +46,7 @@ class ImageAugmentation:
     the four pixels around each.
 
     Args:
-        options: how far images are shifted, flipped, rotated and zoomed.
+        options: how far images are shifted, flipped, rotated, zoomed and cropped.
         background: the value of an empty pixel.
 
     >>> x = np.arange(4, dtype=np.float32).reshape(1, 2, 2, 1)
@@ -54,7 +58,7 @@ class ImageAugmentation:
     def __init__(self, options: AugmentOptions, background: float) -> None:
         self.options = options
         self.background = background
-        self.resamples = options.rotate > 0 or options.zoom > 0
+        self.resamples = options.rotate > 0 or options.zoom > 0 or options.crop > 0
         self._resampler = Resampler(background)
         self._framed: dict[tuple[int, ...], Array] = {}
 
@@ -75,7 +79,7 @@ class ImageAugmentation:
         """Return random moves for so many images."""
         options = self.options
         shifts, flips = np.zeros((images, 2), np.int64), np.zeros((images, 2), bool)
-        angles, zooms = np.zeros(images), np.ones(images)
+        angles, zooms, centres = np.zeros(images), np.ones(images), np.zeros((images, 2))
         if options.shift:
             shifts = noise.integers(-options.shift, options.shift, (images, 2), endpoint=True)
         if options.flip in ("vertical", "both"):
@@ -86,7 +90,11 @@ class ImageAugmentation:
             angles = np.deg2rad(options.rotate) * noise.uniform(-1, 1, images)
         if options.zoom:
             zooms = 1 + options.zoom * noise.uniform(-1, 1, images)
-        return Moves(flips, angles, zooms, shifts)
+        if options.crop:
+            lost = options.crop * noise.random(images)  # a share of each side; the rest lies anywhere in the image
+            zooms = zooms / (1 - lost)
+            centres = noise.uniform(-0.5, 0.5, (images, 2)) * lost[:, None]
+        return Moves(flips, angles, zooms, shifts, centres)
 
     def _shift(self, x: Array, shifts: Array) -> None:
         """Shift images (B, H, W, C): cut them out of themselves in a frame of background."""
@@ -116,11 +124,11 @@ def _flip(x: Array, flips: Array) -> None:
         lines[mirrored] = lines[mirrored].take(backwards, axis=2)
 
 
-class Resampler:
+class Resampler(ScratchOwner):
     """Moves images by reading each pixel where it comes from.
 
-    A pixel p, told from the image's centre, comes from F R(-angle) (p - shift) / zoom with F the flips; between pixels
-    the image is linear, and around it there is background.
+    A pixel p, told from the image's centre, comes from F R(-angle) (p - shift) / zoom + centre with F the flips;
+    between pixels the image is linear, and around it there is background.
 
     Args:
         background: the value around an image.
@@ -128,47 +136,46 @@ class Resampler:
 
     def __init__(self, background: float) -> None:
         self.background = background
-        self._arrays: dict[tuple[str, tuple[int, ...]], Array] = {}
 
     def apply(self, x: Array, moves: Moves) -> None:
         """Move images (B, H, W, C) in place."""
         images, height, width, channels = x.shape
         y_matrix, x_matrix = _inverses(moves)
-        first_row, down = self._places("down", y_matrix, moves.shifts, x.shape, height)
-        first_column, right = self._places("right", x_matrix, moves.shifts, x.shape, width)
+        first_row, down = self._places("down", y_matrix, moves, x.shape, 0)
+        first_column, right = self._places("right", x_matrix, moves, x.shape, 1)
         # The frame is one pixel wide before an image and two behind, so that all four neighbours are in it.
-        corner = self._array("corner", first_row.shape, np.intp)
+        corner = self.scratch("corner", first_row.shape, np.intp)
         np.multiply(first_row, width + 3, out=corner)
         corner += first_column
         corner += (np.arange(images) * (height + 3) * (width + 3) + width + 4)[:, None, None]
-        framed = self._array("framed", (images, height + 3, width + 3), x.dtype)
+        framed = self.scratch("framed", (images, height + 3, width + 3), x.dtype)
         framed.fill(self.background)
         for channel in range(channels):
             framed[:, 1:-2, 1:-2] = x[..., channel]
             x[..., channel] = self._interpolated(framed.reshape(-1), corner, down, right, width + 3)
 
-    def _places(
-        self, name: str, matrix: Array, shifts: Array, shape: tuple[int, ...], size: int
-    ) -> tuple[Array, Array]:
+    def _places(self, name: str, matrix: Array, moves: Moves, shape: tuple[int, ...], axis: int) -> tuple[Array, Array]:
         """Return the row (or column) just before each pixel's source (B, H, W), as an index, and the rest, 0 to 1."""
         images, height, width, _ = shape
-        along_y = np.arange(height) - (height - 1) / 2 - shifts[:, :1]
-        along_x = np.arange(width) - (width - 1) / 2 - shifts[:, 1:]
-        by_row = (matrix[:, :1] * along_y + (size - 1) / 2).astype(np.float32)
+        size = shape[1 + axis]
+        centre = (size - 1) * moves.centres[:, axis : axis + 1]
+        along_y = np.arange(height) - (height - 1) / 2 - moves.shifts[:, :1]
+        along_x = np.arange(width) - (width - 1) / 2 - moves.shifts[:, 1:]
+        by_row = (matrix[:, :1] * along_y + centre + (size - 1) / 2).astype(np.float32)
         by_column = (matrix[:, 1:] * along_x).astype(np.float32)
-        place = self._array(name, (images, height, width), np.float32)
+        place = self.scratch(name, (images, height, width), np.float32)
         np.add(by_row[:, :, None], by_column[:, None, :], out=place)
         np.clip(place, -1, size, out=place)
-        before = self._array(f"{name} before", place.shape, np.float32)
+        before = self.scratch(f"{name}_before", place.shape, np.float32)
         np.floor(place, out=before)
         place -= before
-        index = self._array(f"{name} index", place.shape, np.intp)
+        index = self.scratch(f"{name}_index", place.shape, np.intp)
         np.copyto(index, before, casting="unsafe")
         return index, place
 
     def _interpolated(self, pixels: Array, corner: Array, down: Array, right: Array, row: int) -> Array:
         """Return the mean of the four pixels from ``corner`` (B, H, W) on, weighted by how near each is."""
-        upper, lower, other = (self._array(name, corner.shape, pixels.dtype) for name in ("upper", "lower", "other"))
+        upper, lower, other = (self.scratch(name, corner.shape, pixels.dtype) for name in ("upper", "lower", "other"))
         for line, first in ((upper, 0), (lower, row)):
             pixels[first:].take(corner, out=line, mode="clip")
             pixels[first + 1 :].take(corner, out=other, mode="clip")
@@ -179,12 +186,6 @@ class Resampler:
         lower *= down
         upper += lower
         return upper
-
-    def _array(self, name: str, shape: tuple[int, ...], dtype: object) -> Array:
-        """Return the array of a name and shape, the same one each time."""
-        if (name, shape) not in self._arrays:
-            self._arrays[name, shape] = np.empty(shape, dtype)  # type: ignore[call-overload]
-        return self._arrays[name, shape]
 
 
 def _inverses(moves: Moves) -> tuple[Array, Array]:

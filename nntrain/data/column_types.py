@@ -99,8 +99,12 @@ def is_date(text: str) -> bool:
     return bool(_DATE.fullmatch(text.strip()))
 
 
-def instants(column: Column) -> Array:
+def instants(column: Column, help: str | None = None) -> Array:
     """Return seconds since 1970 (N,) float64 of a column of dates, NaN for missing.
+
+    Args:
+        column: of dates.
+        help: the remedy where a cell is none; to take the column for categories where left out.
 
     Raises:
         DataError: a cell is no date.
@@ -108,7 +112,7 @@ def instants(column: Column) -> Array:
     codes, distinct = column.codes()
     values = np.full(len(distinct), np.nan)
     for i in np.unique(codes[~column.missing(numeric=True)]):
-        values[i] = _seconds(column, distinct[i].strip(), codes, i)
+        values[i] = _seconds(column, distinct[i].strip(), codes, i, help)
     return values[codes]
 
 
@@ -132,7 +136,7 @@ def truths(column: Column) -> Array:
     return values[codes]
 
 
-def _seconds(column: Column, text: str, codes: Array, code: int) -> float:
+def _seconds(column: Column, text: str, codes: Array, code: int, help: str | None) -> float:
     try:
         if not is_date(text):
             raise ValueError(text)
@@ -143,7 +147,7 @@ def _seconds(column: Column, text: str, codes: Array, code: int) -> float:
             f"column {quote(column.name)}: expected a date such as 2024-05-31, got {quote(text)}",
             path=path,
             line=line,
-            help=f"correct the cell, or set data.columns.{column.name}.type: categorical",
+            help=help or f"correct the cell, or set data.columns.{column.name}.type: categorical",
         ) from None
 
 

@@ -56,12 +56,15 @@ class AugmentOptions:
         flip: horizontal (left and right change places), vertical (top and bottom) or both, each in half of the images.
         rotate: most degrees an image is turned, either way.
         zoom: share by which an image is enlarged or made smaller at most.
+        crop: share of each side that is cut away at most; what is left, from anywhere in the image, is enlarged to its
+            size.
     """
 
     shift: Annotated[int, Ge(0)] = 0
     flip: Literal["horizontal", "vertical", "both"] | None = None
     rotate: Annotated[float, Ge(0), Le(180)] = 0.0
     zoom: Annotated[float, Ge(0), Lt(1)] = 0.0
+    crop: Annotated[float, Ge(0), Lt(1)] = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

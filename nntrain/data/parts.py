@@ -139,7 +139,8 @@ def order_values(table: Table, name: str, key: str = "data.order") -> Array:
         DataError: there is no such column, named by a key of the config; or a cell is missing, or no date.
     """
     column = table.column(name, key)
-    values = column.numbers() if column.number_share == 1.0 else instants(column)
+    sortable = "correct the cell; a column that orders rows holds numbers, or dates that begin with the year"
+    values = column.numbers() if column.number_share == 1.0 else instants(column, sortable)
     lacking = np.flatnonzero(np.isnan(values))
     if len(lacking):
         path, line = table.place(int(lacking[0]))

@@ -105,34 +105,39 @@ def prepare(
     else:
         target = form.fit_target(table, options, kind, scales_target, rows)
     preprocessing = Preprocessing(form, target, read_options(options), options.weight)
-    parts, found = _examples(table, preprocessing, rows)
-    _check_weight(parts["train"], options.weight)
-    # of a table the summary counts the missing cells
-    odd += [notice for notice in found if not form.is_table or notice.sentence != IMPUTED]
-    for part, other in outside.items():
-        given, found = _examples(other, preprocessing, {part: form.select(other)})
-        parts |= given
-        odd += found
+    parts, found = _all_examples(table, outside, preprocessing, rows)
     if class_weight is not None:
-        parts["train"] = _weighted(parts["train"], preprocessing.task, class_weight, table.path)
+        parts["train"] = _weighted(parts["train"], target.task, class_weight, table.path)
     summary = summarize(table, preprocessing, parts)
-    tables = [table, *outside.values()]
-    read = [notice for t in tables for notice in t.notices]
-    told = [*read, *said, *preprocessing.target.notices, *form.notices, *grouped(odd), *summary.findings]
     read_as = {"train": table, **outside}
-    sources = {
-        path: {"sha256": digest, "part": part} for part, t in read_as.items() for path, digest in t.sha256.items()
-    }
+    read = [notice for each in read_as.values() for notice in each.notices]
+    about = [*target.notices, *form.notices, *grouped([*odd, *found]), *summary.findings]
     return Prepared(
-        preprocessing.task,
+        target.task,
         parts["train"],
         parts.get("validation"),
         parts.get("test"),
         preprocessing,
         summary,
-        [*told, *dropped_rows(form.dropped(table))],
-        sources,
+        [*read, *said, *about, *dropped_rows(form.dropped(table))],
+        {path: {"sha256": digest, "part": part} for part, t in read_as.items() for path, digest in t.sha256.items()},
     )
+
+
+def _all_examples(
+    table: Table, outside: Mapping[str, Table], preprocessing: Preprocessing, rows: Mapping[str, Array]
+) -> tuple[dict[str, Dataset], list[Notice]]:
+    """Return the examples of all parts, those within the training table and those with tables of their own."""
+    parts, notices = _examples(table, preprocessing, rows)
+    _check_weight(parts["train"], preprocessing.weight)
+    form = preprocessing.form
+    # of a table the summary counts the missing cells
+    notices = [notice for notice in notices if not form.is_table or notice.sentence != IMPUTED]
+    for part, other in outside.items():
+        given, found = _examples(other, preprocessing, {part: form.select(other)})
+        parts |= given
+        notices += found
+    return parts, notices
 
 
 def read_options(options: DataOptions) -> ReadOptions:

@@ -16,7 +16,7 @@ class AveragePool(Pool):
 
     def place(self, in_shape: Shape) -> None:
         super().place(in_shape)
-        # One number an output, that the product runs through at full speed.
+        # One number an output and no broadcasting, so that the product runs at full speed.
         share = np.ones((1,) * self.axes)
         for axis, windows in enumerate(self.windows):
             cells = (windows.ends - windows.starts).reshape(-1, *(1,) * (self.axes - 1 - axis))

@@ -26,8 +26,8 @@ class BatchNorm(Layer):
 
     Of padded sequences only the true steps count.
 
-    A training batch of a single row has no variance: it is normalized with the running statistics, which it leaves as
-    they are. So does a batch whose variance is not finite leave them.
+    A training batch of a single row of features (or none) has no variance: it is normalized with the running
+    statistics, which it leaves as they are. A batch whose variance is not finite leaves them too.
 
     Args:
         momentum: share of a new batch in the running statistics.

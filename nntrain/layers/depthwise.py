@@ -15,7 +15,7 @@ from numpy.lib.stride_tricks import as_strided
 from nntrain.core.array import Array, Shape
 from nntrain.core.scratch import ScratchOwner
 from nntrain.core.windows import Windows, interior, padded_image
-from nntrain.layers.rows import as_rows
+from nntrain.layers.rows import as_rows, parts_of
 
 BYTES_OF_OUTPUT = 512 << 10
 """So much of the output at a time is made, so that passes run within the processor's second cache."""
@@ -74,10 +74,8 @@ def depthwise_kernel_gradient(
 
 
 def _pieces(y: Array) -> Iterator[slice]:
-    """Yield parts of a batch whose rows fit the cache; at least one."""
-    most = max(1, BYTES_OF_OUTPUT // max(1, math.prod(y.shape[1:]) * y.itemsize))
-    for start in range(0, max(1, len(y)), most):
-        yield slice(start, min(len(y), start + most))
+    """Return parts of a batch whose rows fit the cache; at least one."""
+    return parts_of(len(y), max(1, BYTES_OF_OUTPUT // max(1, math.prod(y.shape[1:]) * y.itemsize)))
 
 
 def _tiles(owner: ScratchOwner, kernel: Array, count: int) -> Array:

@@ -12,7 +12,7 @@ from nntrain.core.initializers import INITIALIZERS, InitializerLike
 from nntrain.core.layer import LAYERS, Context, Layer
 from nntrain.core.steps import clear_padding
 from nntrain.layers.code_sums import sort_codes, write_sums
-from nntrain.layers.rows import as_rows, in_shape
+from nntrain.layers.rows import as_rows, reshaped
 
 
 @LAYERS.register("embedding")
@@ -63,7 +63,7 @@ class Embedding(Layer):
         """Return the codes (B, T) as integers that are all rows of the table."""
         codes = self.scratch("codes", x.shape[:2], np.intp)
         with np.errstate(invalid="ignore"):
-            np.copyto(codes, in_shape(self, x, codes.shape, "x"), casting="unsafe")
+            np.copyto(codes, reshaped(self, x, codes.shape, "x"), casting="unsafe")
         unknown = self.scratch("unknown", codes.shape, np.bool_)
         # Seen without a sign, negative numbers are large ones.
         np.greater_equal(codes.view(np.uintp), self.vocabulary, out=unknown)

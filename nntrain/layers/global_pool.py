@@ -8,8 +8,8 @@ import numpy as np
 
 from nntrain.core.array import Array, Shape
 from nntrain.core.layer import LAYERS, Context, Layer
-from nntrain.core.steps import clear_padding, padding_mask, without_padding
-from nntrain.layers.rows import in_shape as reshaped
+from nntrain.core.steps import clear_padding, without_padding
+from nntrain.layers.rows import reshaped
 
 
 class GlobalPool(Layer):
@@ -50,13 +50,7 @@ class GlobalMaxPool(GlobalPool):
 
     def forward(self, x: Array, ctx: Context) -> Array:
         self.enter(x, ctx)
-        if self.lengths is not None:
-            copy = self.scratch("x", x.shape, x.dtype)
-            np.copyto(copy, x)
-            mask = padding_mask(self, self.lengths, x.shape[1])
-            np.copyto(copy, -np.inf, where=mask.reshape(*mask.shape, *(1,) * (x.ndim - 2)))
-            x = copy
-        self.x = self.positions(x)
+        self.x = self.positions(without_padding(self, x, self.lengths, "x", -np.inf))
         self.largest = np.maximum.reduce(self.x, axis=1, out=self.scratch("y", (len(x), x.shape[-1])))
         return self._without_empty(self.largest)
 

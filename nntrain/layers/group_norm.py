@@ -13,7 +13,7 @@ from nntrain.core.initializers import Constant
 from nntrain.core.layer import LAYERS, Context, Layer
 from nntrain.core.steps import clear_padding, without_padding
 from nntrain.layers.channels import folded, side_by_side, tiled
-from nntrain.layers.rows import in_shape as reshaped
+from nntrain.layers.rows import reshaped
 
 
 @LAYERS.register("group_norm")

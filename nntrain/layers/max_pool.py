@@ -9,9 +9,9 @@ import numpy as np
 
 from nntrain.core.array import Array
 from nntrain.core.layer import LAYERS, Context
-from nntrain.core.steps import clear_padding, padding_mask
+from nntrain.core.steps import clear_padding, without_padding
 from nntrain.layers.pool import Pool, Pool1d, Pool2d
-from nntrain.layers.window_passes import Windows, along, collect, copy_runs, outlets, resized, spread
+from nntrain.layers.window_passes import AxisWindows, along, collect, copy_runs, outlets, resized, spread
 
 FEW_PLACES = 4
 """Places of a window up to which it is faster to take all at once than one axis after the other."""
@@ -26,7 +26,7 @@ class MaxPool(Pool):
         self.is_plain &= all(windows.stand_apart for windows in self.windows)
         if self.is_plain:
             return self._largest(x)
-        y = self._without_padding(x)
+        y = without_padding(self, x, self.masked_lengths, "x", -np.inf)
         # The last axis first, and backward the other way round: so the first row wins, and in a row the first column.
         self.passes = []
         for axis in range(self.axes, 0, -1):
@@ -74,18 +74,7 @@ class MaxPool(Pool):
         copy_runs(dx[last], rest)
         return dx
 
-    def _without_padding(self, x: Array) -> Array:
-        """Return x with -inf in place of padding that a window may reach into."""
-        lengths = self.masked_lengths
-        if lengths is None:
-            return x
-        copy = self.scratch("x", x.shape, x.dtype)
-        np.copyto(copy, x)
-        mask = padding_mask(self, lengths, x.shape[1])
-        np.copyto(copy, -np.inf, where=mask.reshape(*mask.shape, *(1,) * self.axes))
-        return copy
-
-    def _route(self, dy: Array, axis: int, windows: Windows, values: list[Array], y: Array) -> Array:
+    def _route(self, dy: Array, axis: int, windows: AxisWindows, values: list[Array], y: Array) -> Array:
         """Return the gradient of what was pooled along one axis: each dy goes to the first tap that has the largest."""
         dx = self.scratch(f"dx_{axis}", resized(dy.shape, axis, windows.steps))
         shares, brought = outlets(self, dx, axis, windows, f"share_{axis}")

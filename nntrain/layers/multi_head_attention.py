@@ -12,7 +12,7 @@ from nntrain.core.array import Array, Shape
 from nntrain.core.initializers import INITIALIZERS, InitializerLike
 from nntrain.core.layer import LAYERS, Context, Layer
 from nntrain.core.steps import clear_padding, padding_mask, without_padding
-from nntrain.layers.rows import as_rows
+from nntrain.layers.rows import as_rows, parts_of
 
 MASKED = -1e30
 """Added to the score of a key that must not be seen: exp makes it 0, and unlike infinity it leaves no NaN behind."""
@@ -127,8 +127,7 @@ class MultiHeadAttention(Layer):
     def _parts(self, shape: Shape) -> list[slice]:
         """Return slices of the batch that are worked on one after the other."""
         batch, steps, _ = shape
-        size = max(1, CACHED_SCORES // (self.heads * steps * steps))
-        return [slice(start, start + size) for start in range(0, batch, size)]
+        return list(parts_of(batch, max(1, CACHED_SCORES // (self.heads * steps * steps))))
 
     def _hidden_keys(self, steps: int, ctx: Context) -> Array | None:
         """Return what is added to the scores of keys (B, 1, T, 1): much below 0 in the padding, else 0."""

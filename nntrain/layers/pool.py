@@ -11,7 +11,7 @@ from nntrain.core.array import Array, Shape
 from nntrain.core.layer import Context, Layer
 from nntrain.core.steps import window_lengths
 from nntrain.core.windows import PerAxis, per_axis
-from nntrain.layers.window_passes import Windows, windows_along
+from nntrain.layers.window_passes import AxisWindows, windows_along
 
 Padding: TypeAlias = Literal["valid", "same"]
 
@@ -44,7 +44,7 @@ class Pool(Layer):
     def place(self, in_shape: Shape) -> None:
         """Find the windows on examples of a shape."""
         self.in_shape = in_shape
-        self.windows: list[Windows] = [
+        self.windows: list[AxisWindows] = [
             windows_along(steps, size, stride, self.padding)
             for steps, size, stride in zip(in_shape[:-1], self.sizes, self.strides, strict=True)
         ]

@@ -163,7 +163,7 @@ class Recurrent(Layer):
         y = self.scratch("y", (rows, self.units))
         if order.lengths is not None:
             y.fill(0)  # for rows without steps
-        for step, rows_that_end in order.ends().items():
+        for step, rows_that_end in order.ends.items():
             np.copyto(y.T, states[step], where=rows_that_end)
         return y
 
@@ -226,7 +226,7 @@ class Recurrent(Layer):
                 np.add(total, steps[step], out=total)
 
             return add
-        ends = self.order.ends()
+        ends = self.order.ends
 
         def begin(step: int) -> None:
             if step in ends:

@@ -10,7 +10,7 @@ from annotated_types import Ge, MinLen
 from nntrain.core.array import Array, Shape
 from nntrain.core.layer import LAYERS, Context, Layer
 from nntrain.core.steps import without_padding
-from nntrain.layers.rows import in_shape as reshaped
+from nntrain.layers.rows import reshaped
 
 
 class Rearranged(Layer):

@@ -11,7 +11,7 @@ from annotated_types import Ge, Lt
 from nntrain.core.array import Array, Shape
 from nntrain.core.layer import LAYERS, Context, Layer
 from nntrain.layers.channels import side_by_side, tiled
-from nntrain.layers.rows import in_shape as reshaped
+from nntrain.layers.rows import reshaped
 
 
 @LAYERS.register("spatial_dropout")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+
 import numpy as np
 
 from nntrain.core.array import Array
@@ -74,8 +76,9 @@ class StepOrder:
         np.take(as_rows(self.owner, x, f"{key}_rows"), self.places, axis=0, out=out, mode="clip")
         return out
 
+    @cached_property
     def ends(self) -> dict[int, Array]:
-        """Return the steps, as they are read, at which rows end, each with a mask (B,) of those that do."""
+        """The steps, as they are read, at which rows end, each with a mask (B,) of those that do."""
         rows, steps = self.shape
         if self.lengths is None:
             return {steps - 1: np.ones(rows, np.bool_)}

@@ -39,7 +39,7 @@ class Upsample(Layer):
         if axes == 1 and not isinstance(self.factor, int):
             raise self.shape_error(f"images (height, width, channels) with a list of factors ({self.factor})", in_shape)
         self.factors = [self.factor] * axes if isinstance(self.factor, int) else self.factor
-        return (*(n * factor for n, factor in zip(in_shape, self.factors, strict=False)), in_shape[-1])
+        return (*(n * factor for n, factor in zip(in_shape[:-1], self.factors, strict=True)), in_shape[-1])
 
     def forward(self, x: Array, ctx: Context) -> Array:
         if ctx.lengths is not None:

@@ -44,7 +44,7 @@ class Track:
 
 
 @dataclass(frozen=True)
-class Windows:
+class AxisWindows:
     """The windows that stand along an axis of ``steps`` steps.
 
     Attributes:
@@ -101,7 +101,7 @@ class Windows:
 
 
 @lru_cache(maxsize=256)
-def windows_along(steps: int, pool: int, stride: int, padding: str) -> Windows:
+def windows_along(steps: int, pool: int, stride: int, padding: str) -> AxisWindows:
     """Return the windows along an axis; see :func:`nntrain.core.steps.window_count` for ``padding``.
 
     >>> [(tap.windows, tap.steps) for tap in windows_along(5, 2, 2, "same").taps]
@@ -115,7 +115,7 @@ def windows_along(steps: int, pool: int, stride: int, padding: str) -> Windows:
         if behind > first:
             start = first * stride + place
             taps.append(Tap(slice(first, behind), slice(start, start + (behind - first - 1) * stride + 1, stride)))
-    return Windows(steps, pool, stride, before, count, tuple(taps))
+    return AxisWindows(steps, pool, stride, before, count, tuple(taps))
 
 
 def along(axis: int, part: slice) -> tuple[slice, ...]:
@@ -146,7 +146,7 @@ def copy_runs(target: Array, source: Array) -> None:
 
 
 def collect(
-    owner: ScratchOwner, x: Array, axis: int, windows: Windows, combine: np.ufunc, key: str
+    owner: ScratchOwner, x: Array, axis: int, windows: AxisWindows, combine: np.ufunc, key: str
 ) -> tuple[Array, list[Array]]:
     """Return ``combine`` over each window, in scratch ``key``, and the values of x at each tap."""
     values = [x[along(axis, tap.steps)] for tap in windows.taps]
@@ -167,7 +167,7 @@ def collect(
 
 
 def outlets(
-    owner: ScratchOwner, dx: Array, axis: int, windows: Windows, key: str
+    owner: ScratchOwner, dx: Array, axis: int, windows: AxisWindows, key: str
 ) -> tuple[list[Array], list[Array | None]]:
     """Return for each tap where to write its values, and what to give :func:`spread`: None if that was dx itself."""
     targets: list[Array] = []
@@ -185,7 +185,7 @@ def outlets(
 
 
 def spread(
-    owner: ScratchOwner, values: Sequence[Array | None], dx: Array, axis: int, windows: Windows, key: str
+    owner: ScratchOwner, values: Sequence[Array | None], dx: Array, axis: int, windows: AxisWindows, key: str
 ) -> Array:
     """Write to each step of dx the sum of what the taps that fall on it bring; return dx.
 
@@ -217,7 +217,7 @@ def spread(
     return dx
 
 
-def repeated(owner: ScratchOwner, dy: Array, axis: int, windows: Windows, key: str) -> Array:
+def repeated(owner: ScratchOwner, dy: Array, axis: int, windows: AxisWindows, key: str) -> Array:
     """Return what each step gets where every window gives its value to all its steps, in scratch ``key``."""
     dx = owner.scratch(key, resized(dy.shape, axis, windows.steps), dy.dtype)
     return spread(owner, [dy[along(axis, tap.windows)] for tap in windows.taps], dx, axis, windows, key)

@@ -11,7 +11,7 @@ from nntrain.core.array import Array, Shape
 from nntrain.core.initializers import Initializer
 from nntrain.core.layer import Layer
 from nntrain.core.windows import Windows, add_windows, gather, interior, padded_image
-from nntrain.layers.rows import as_rows
+from nntrain.layers.rows import as_rows, parts_of
 
 BYTES_OF_WINDOWS = 4 << 20
 """Windows of a batch are gathered and multiplied a few rows at a time, so that they stay in the processor's cache."""
@@ -62,12 +62,8 @@ class WindowProducts(Layer):
         return max(n for n in dividing if n == 1 or width * (self.groups // n) >= CHANNELS_OF_A_BLOCK)
 
     def _pieces(self, rows: int, numbers: int) -> Iterator[slice]:
-        """Yield parts of a batch of equal size, whose windows of ``numbers`` a row fit the cache; at least one."""
-        most = max(1, BYTES_OF_WINDOWS // max(1, numbers * self.dtype.itemsize))
-        pieces = max(1, -(-rows // most))
-        size = -(-rows // pieces)
-        for start in range(0, max(1, rows), max(1, size)):
-            yield slice(start, min(rows, start + size))
+        """Return parts of a batch whose windows of ``numbers`` a row fit the cache; at least one."""
+        return parts_of(rows, max(1, BYTES_OF_WINDOWS // max(1, numbers * self.dtype.itemsize)))
 
     def _columns(self, image: Array, windows: Windows, counts: Shape) -> Array:
         return as_rows(self, image, "columns") if windows.is_pointwise else gather(self, image, windows, counts)

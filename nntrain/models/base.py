@@ -77,7 +77,7 @@ _FORMS = {1: "a row of features", 2: "a sequence", 3: "an image"}
 _NEEDS = {1: "rows of features", 2: "sequences", 3: "images"}
 _REMEDIES = {
     1: "remove data.image, data.sequence or data.series",
-    2: "say how rows become sequences with data.sequence or data.series",
+    2: "say how rows become sequences with data.sequence or data.series, or give a column of words type: text",
     3: "say how columns become pixels with data.image",
 }
 

@@ -68,13 +68,19 @@ class CNN(Architecture):
         for filters in self.filters:
             specs += convolution(f"conv{axes}", filters, self.kernel, self.batch_norm)
             specs.append(self.activation)
-            pools = self.pool > 1 and not examples.per_step
-            specs += [{"name": f"max_pool{axes}", "pool": self.pool}] if pools else []
+            specs += self._pooling(axes, examples)
         specs += [] if examples.per_step else [self._head(examples)]
         drop = [{"name": "dropout", "rate": self.dropout}] if self.dropout else []
         for units in self.dense:
             specs += [*drop, {"name": "dense", "units": units}, self.activation]
         return Sequential([*specs, *drop]).layers
+
+    def _pooling(self, axes: str, examples: Examples) -> list[dict[str, Any]]:
+        if self.pool == 1 or examples.per_step:
+            return []
+        spec = {"name": f"max_pool{axes}", "pool": self.pool}
+        # Of a sequence shorter than the window nothing would be left, and all such would get one and the same output.
+        return [spec | {"padding": "same"} if examples.ragged else spec]
 
     def _head(self, examples: Examples) -> str:
         head = ("max" if examples.ragged else "flatten") if self.head == "auto" else self.head

@@ -96,7 +96,7 @@ class _Judged:
 
 
 def paired_comparisons(runs: Sequence[ComparedRun]) -> tuple[list[PairedComparison], list[str]]:
-    """Return the comparisons of all runs that were judged on the same CSV and targets, and notices about unusable files."""
+    """Return the comparisons of runs judged on the same CSV for the same targets, and notices about unusable files."""
     alike: dict[tuple[str, frozenset[str], bool], list[_Judged]] = {}
     notices: list[str] = []
     for run in runs:

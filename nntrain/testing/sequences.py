@@ -45,7 +45,7 @@ def _padding_is_neutral(case: LayerCase) -> None:
     rows = len(lengths)
     x, dy = case.x(rows), case.dy(case.network(), rows)
     expected = _run(case.network(), x, lengths, dy)
-    other = clear_padding(case.network().root, case.x(rows, number=1), None)
+    other = case.x(rows, number=1)
     steps = np.arange(x.shape[1])
     padding = (steps >= lengths[:, None]).reshape(*x.shape[:2], *(1,) * (x.ndim - 2))
     found = _run(case.network(), np.where(padding, other, x), lengths, dy)
@@ -80,6 +80,18 @@ def _one_by_one(case: LayerCase) -> None:
         require_close("dx", dx[i : i + 1, :length], own_dx, 1e-12)
         total += own_grad
     require_close("grad", grad, total, 1e-12)
+
+
+@SEQUENCE_SUITE.check("in inference padded sequences give what each gives alone")
+def _inference_one_by_one(case: LayerCase) -> None:
+    network, lengths = case.network(), _lengths(case)
+    x, ctx = case.x(len(lengths)), Context(lengths=lengths)
+    y = network.root.forward(x, ctx)
+    for i, length in enumerate(lengths.tolist()):
+        single = _alone(case, length)
+        if single is not None:
+            out = slice(None) if ctx.lengths is None else slice(int(ctx.lengths[i]))
+            require_close("y", y[i : i + 1, out], single.forward(x[i : i + 1, :length]), 1e-12)
 
 
 def _alone(case: LayerCase, length: int) -> Network | None:

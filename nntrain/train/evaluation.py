@@ -11,6 +11,7 @@ import numpy as np
 from nntrain.core.array import Array, Shape
 from nntrain.core.layer import Context
 from nntrain.core.network import Network
+from nntrain.core.parameter import OtherShapesError
 from nntrain.data.batches import Dataset, Labels
 from nntrain.errors import ConfigError, DataError
 from nntrain.losses.base import Loss
@@ -18,7 +19,8 @@ from nntrain.metrics.base import Metric, Predictions, Undefined, evaluate, weigh
 
 BATCH = 256
 """Rows in a batch of evaluation. It is fixed, and the last batch is padded, because a matrix product may round
-differently at another size; so a row's prediction does not depend on the rows around it."""
+differently at another size; so a row's prediction does not depend on the rows around it. (Sequences longer than any in
+training are an exception: they make all of their file run through a replica for their length.)"""
 
 Decode: TypeAlias = Callable[[Array, Array | None], Array]
 """Maps values (L, D) to the target's own units, given what they are relative to (L, D) or None."""
@@ -95,7 +97,7 @@ class Evaluator:
         steps, taken = shape[0], self.network.in_shape[0]
         try:
             return self.network.replica(shape)
-        except (ConfigError, ValueError):
+        except (ConfigError, OtherShapesError):
             pass
         assert data.lengths is not None, "only sequences differ in their shapes"
         row = data.rows[int(np.argmax(data.lengths))]

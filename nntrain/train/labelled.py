@@ -26,9 +26,14 @@ def value_and_grad(loss: Loss, prediction: Array, batch: Batch, rows: int | None
         return loss.value_and_grad(prediction, batch.target, batch.weight, rows)
     assert batch.lengths is not None, "labels of steps come with lengths"
     there = np.flatnonzero(~padding_mask(loss, batch.lengths, prediction.shape[1]))
-    target, weight = (None if a is None else a.reshape(-1, *a.shape[2:])[there] for a in (batch.target, batch.weight))
-    assert target is not None
-    value, gradient = loss.value_and_grad(prediction.reshape(-1, prediction.shape[2])[there], target, weight, rows)
+
+    def chosen(values: Array, key: str) -> Array:
+        out = loss.scratch(f"{key}_of_steps", (len(there), *values.shape[2:]), values.dtype)
+        return np.take(values.reshape(-1, *values.shape[2:]), there, axis=0, out=out, mode="clip")
+
+    weight = None if batch.weight is None else chosen(batch.weight, "weight")
+    target = chosen(batch.target, "target")
+    value, gradient = loss.value_and_grad(chosen(prediction, "prediction"), target, weight, rows)
     dy = loss.scratch("dy_of_steps", prediction.shape, prediction.dtype)
     dy.fill(0)
     dy.reshape(-1, prediction.shape[2])[there] = gradient

@@ -14,7 +14,7 @@ from nntrain.data.preparation import Prepared, prepare
 from nntrain.data.table import Table, read_table
 
 Columns = Mapping[str, Sequence[Any]]
-_OF_PREPARE = ("seed", "task_hint", "scales_target", "fold", "class_weight")
+_OF_PREPARE = ("seed", "task_hint", "scales_target", "fold", "class_weight", "reconstructs")
 
 
 class Workplace:

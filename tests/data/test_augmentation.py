@@ -63,8 +63,8 @@ def test_shifts_and_flips_are_those_of_a_loop(
 
 @few
 @given(shape=SHAPES, background=st.sampled_from([0.0, -1.5]), seed=st.integers(0, 1000))
-def test_rotation_and_zoom_are_those_of_scipy(shape: tuple[int, ...], background: float, seed: int) -> None:
-    options = AugmentOptions(shift=2, flip="both", rotate=180, zoom=0.5)
+def test_rotation_zoom_and_crop_are_those_of_scipy(shape: tuple[int, ...], background: float, seed: int) -> None:
+    options = AugmentOptions(shift=2, flip="both", rotate=180, zoom=0.5, crop=0.4)
     augmentation = ImageAugmentation(options, background)
     moves = augmentation.draw(shape[0], np.random.default_rng(seed))
     x = images(shape)
@@ -74,7 +74,7 @@ def test_rotation_and_zoom_are_those_of_scipy(shape: tuple[int, ...], background
     for b in range(shape[0]):
         cosine, sine = math.cos(moves.angles[b]), math.sin(moves.angles[b])
         matrix = np.diag(np.where(moves.flips[b], -1.0, 1.0)) @ [[cosine, sine], [-sine, cosine]] / moves.zooms[b]
-        offset = centre - matrix @ (centre + moves.shifts[b])
+        offset = centre - matrix @ (centre + moves.shifts[b]) + 2 * centre * moves.centres[b]
         for channel in range(shape[3]):
             expected = ndimage.affine_transform(
                 x[b, :, :, channel].astype(np.float64), matrix, offset, order=1, mode="grid-constant", cval=background
@@ -87,7 +87,7 @@ def test_a_quarter_turn_is_that_of_numpy() -> None:
     moved = x.copy()
     nothing = np.zeros((2, 2), np.int64)
     angles = np.array([math.pi / 2, -math.pi / 2])
-    Resampler(0.0).apply(moved, Moves(nothing.astype(bool), angles, np.ones(2), nothing))
+    Resampler(0.0).apply(moved, Moves(nothing.astype(bool), angles, np.ones(2), nothing, np.zeros((2, 2))))
     np.testing.assert_allclose(moved[0], np.rot90(x[0]), atol=1e-5)
     np.testing.assert_allclose(moved[1], np.rot90(x[1], -1), atol=1e-5)
 
@@ -104,6 +104,21 @@ def test_draws_reach_their_ends_and_no_further() -> None:
     assert 1.19 < moves.zooms.max() <= 1.2
 
 
+def test_a_crop_stays_within_the_image_and_reaches_its_corners() -> None:
+    options = AugmentOptions(crop=0.5)
+    augmentation = ImageAugmentation(options, background=1000.0)
+    rows, columns = np.meshgrid(np.arange(9.0), np.arange(13.0), indexing="ij")
+    x = np.stack([rows, columns], axis=2)[None].repeat(2000, 0).astype(np.float32)
+    augmentation.apply(x, np.random.default_rng(0))
+    assert x.min() >= -1e-4 and x[..., 0].max() <= 8 + 1e-4 and x[..., 1].max() <= 12 + 1e-4
+    # Each picture is a straight piece of the image, at least half as high and as wide.
+    heights = x[:, -1, 0, 0] - x[:, 0, 0, 0]
+    assert 4 - 1e-4 <= heights.min() < 4.05 and heights.max() > 7.95
+    np.testing.assert_allclose(np.diff(x[:, :, 0, 0], axis=1), np.repeat(heights[:, None] / 8, 8, 1), atol=1e-4)
+    corners = x[:, 0, 0] / (9 - 1, 13 - 1)
+    assert corners.min() < 0.01 and corners.max() > 0.45
+
+
 def test_each_image_of_a_large_batch_has_its_own_draw() -> None:
     """More images than are changed at a time."""
     options = AugmentOptions(shift=3, flip="both")
@@ -114,7 +129,7 @@ def test_each_image_of_a_large_batch_has_its_own_draw() -> None:
     np.testing.assert_array_equal(moved, by_loops(x, augmentation.draw(300, np.random.default_rng(3)), 0.0))
 
 
-@pytest.mark.parametrize("options", [{"shift": 1}, {"rotate": 5.0}, {"zoom": 0.1}, {"flip": "both"}])
+@pytest.mark.parametrize("options", [{"shift": 1}, {"rotate": 5.0}, {"zoom": 0.1}, {"crop": 0.3}, {"flip": "both"}])
 def test_empty_batches_and_constant_images_stay(options: Any) -> None:
     augmentation = ImageAugmentation(AugmentOptions(**options), -0.25)
     augmentation.apply(np.empty((0, 4, 4, 1), np.float32), np.random.default_rng(0))

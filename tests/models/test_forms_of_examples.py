@@ -184,6 +184,15 @@ def test_arguments_that_do_not_fit_each_other(spec: Any, message: str) -> None:
         ARCHITECTURES.build(spec).hidden_layers(Examples(2))
 
 
+@pytest.mark.parametrize("steps", [1, 2, 3])
+def test_a_cnn_tells_sequences_apart_that_are_shorter_than_its_pooling(steps: int) -> None:
+    network = network_of({"name": "cnn", "filters": [4, 5], "dense": [6], "activation": "tanh"}, (9, 3))
+    x = np.zeros((2, 9, 3), np.float32)
+    x[:, :steps] = np.random.default_rng(0).standard_normal((2, steps, 3))
+    first, second = network.forward(x, Context(lengths=np.full(2, steps)))
+    assert not np.allclose(first, second)
+
+
 def test_an_autoencoder_refuses_sequences_of_different_lengths() -> None:
     with pytest.raises(ConfigError, match="sequences differ in length"):
         network_of("autoencoder", (9, 4), ragged=True)

@@ -290,6 +290,15 @@ def test_only_shared_rows_and_equal_contents_count(runs: Path) -> None:
     assert (pair.rows, pair.a) == (2, "fast")
 
 
+def test_only_equal_targets_are_compared(tmp_path: Path) -> None:
+    for name, task in (("number", "regression"), ("step", "regression"), ("class", None), ("label", None)):
+        run = make(tmp_path, name, task=task)
+        document = {"sha256": SHA, "checkpoint": "best", "csv": "held_out.csv"}
+        columns = {"row": [0, 1, 2], f"predicted_{name}": [1, 0, 1], f"true_{name}": [0, 0, 1]}
+        run.write_evaluation("held_out.csv", "best", document, columns)
+    assert compare(["number", "step", "class", "label"], str(tmp_path)).pairs == []
+
+
 def test_the_best_checkpoint_is_preferred_and_several_tests_are_corrected(runs: Path) -> None:
     true = ["a"] * 20
     judge(Run.open(runs / "slow"), ["a"] * 12 + ["b"] * 8, true)

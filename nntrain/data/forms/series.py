@@ -201,18 +201,10 @@ class SeriesForm(Form):
             if part == "train":
                 self.training_windows = len(places)
             elif target is None:
-                notices += self._forecasts(timeline, places[np.isin(places, ends)])
+                notices += timeline.forecasts(places[np.isin(places, ends)], self.targets)
             elif base is not None and u is not None:
                 notices += naive_scores(part, self.targets, self.changes, u, places, base, weights)
         return found, notices
-
-    def _forecasts(self, timeline: Timeline, places: Array) -> list[Notice]:
-        """Return notices that tell which rows are forecasts of what the file does not know."""
-        series = np.searchsorted(timeline.starts[1:], places)
-        numbers = timeline.row_numbers(places).tolist()
-        names = [timeline.names[i] or self.targets[0] for i in series] if self.targets else []
-        told = "predicted beyond the last known row, and so not to be found in the file"
-        return [Notice(told, name, f"in row {row}") for name, row in zip(names, numbers, strict=True)]
 
     def _output_names(self) -> tuple[str, ...]:
         """Return the name of each output, the targets of the first step first."""
@@ -313,6 +305,9 @@ class SeriesForm(Form):
         ahead = [(j, name) for j in range(self.options.horizon) for name in self.targets]
         found = [cells[name][timeline.rows[places + j]].tolist() for j, name in ahead]
         return dict(zip(self._output_names(), found, strict=True))
+
+    def identify(self, table: Table, rows: Array) -> dict[str, list[Any]]:
+        return {} if self.group is None else {self.group: self.timeline(table).series_of(rows)}
 
     def restore(self, values: Array, base: Array | None) -> Array:
         return self.changes.inverse(values if base is None else values + base)

@@ -87,6 +87,21 @@ class Timeline:
         inside = self.rows[np.minimum(places, len(self.rows) - 1)]
         return np.where(self.starts[1:][series] == places, len(self.rows) + series, inside)
 
+    def series_of(self, rows: Array) -> list[str]:
+        """Return the names (N,) of the series of row numbers, those of :meth:`row_numbers` behind the last row too."""
+        count = len(self.rows)
+        places = self.places(np.minimum(rows, count - 1))
+        series = np.where(rows < count, np.searchsorted(self.starts[1:], places, "right"), rows - count)
+        return [self.names[i] for i in series]
+
+    def forecasts(self, places: Array, targets: Sequence[str]) -> list[Notice]:
+        """Return notices that tell which rows, at places (N,) behind a series' end, forecast what is not known."""
+        series = np.searchsorted(self.starts[1:], places)
+        names = [self.names[i] or (*targets, "anomaly_score")[0] for i in series]
+        told = "predicted beyond the last known row, and so not to be found in the file"
+        numbers = self.row_numbers(places).tolist()
+        return [Notice(told, name, f"in row {row}") for name, row in zip(names, numbers, strict=True)]
+
     def without_windows(self, places: Array) -> list[Notice]:
         """Return notices of the series in which none of the windows lies that predict from these places (N,) on."""
         if len(self.names) == 1:

@@ -139,7 +139,11 @@ def test_one_batch_is_fitted_without_augmentation(tmp_path: Path) -> None:
     ("image", "message"),
     [
         ("{height: 8, width: 8, augment: {shift: 8}}", "augment.shift: expected less than the image's 8 pixels, got 8"),
-        ("{height: 8, width: 8, augment: {crop: 2}}", "augment.crop: unknown key; did you mean 'shift'?"),
+        ("{height: 8, width: 8, augment: {translate: 2}}", "augment.translate: unknown key; did you mean 'shift'?"),
+        (
+            "{height: 8, width: 8, augment: {crop: 2}}",
+            "augment.crop: expected a number of at least 0 and below 1, got 2",
+        ),
         (
             "{height: 8, width: 8, augment: {zoom: 1}}",
             "augment.zoom: expected a number of at least 0 and below 1, got 1",

@@ -205,7 +205,10 @@ def test_a_label_that_changes_is_named_by_its_line_in_eval_too(workplace: Any) -
     [
         ({"id": ["a", "a", None, "b"]}, ["data.csv:4: column 'id': the cell that names the row's sequence is missing"]),
         ({"t": [1, 2, None, 1]}, ["data.csv:4: column 't': the cell that orders the row is missing"]),
-        ({"t": ["x", "2024-01-01", "2024-01-02", "2024-01-01"]}, ["data.csv:2: column 't': expected a date", "'x'"]),
+        (
+            {"t": ["x", "2024-01-01", "2024-01-02", "2024-01-01"]},
+            ["data.csv:2: column 't': expected a date", "'x'", "dates that begin with"],
+        ),
         ({"t": [2, 1, 2, 2]}, ["data.csv:4: column 't': '2' stands twice in the sequence 'a'", "is on line 2"]),
         (
             {"t": [7, 7, 7, 1]},

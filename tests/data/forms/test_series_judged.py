@@ -63,6 +63,17 @@ def test_predict_of_several_series_numbers_their_forecasts(workplace: Workplace)
     count = len(columns["y"])
     assert [row for row in found.rows.tolist() if row >= count] == [count + 1, count + 2]
     assert f"'north' in row {count + 1}, 'south' in row {count + 2}" in " ".join(notices)
+    assert found.table is not None
+    named = data.preprocessing.form.identify(found.table, found.rows)
+    assert named == {"s": [[*columns["s"], "islet", "north", "south"][row] for row in found.rows.tolist()]}
+
+
+def test_predict_without_any_target_tells_of_the_last_window(workplace: Workplace) -> None:
+    columns = columns_of(20)
+    data = prepared(workplace, columns, 6, target=[], reconstructs=True)
+    found, notices = data.preprocessing.apply(workplace.table(columns))
+    assert found.rows.tolist() == list(range(6, 21))
+    assert "'anomaly_score' in row 20" in " ".join(notices)
 
 
 def test_predict_needs_no_target_that_is_no_input(workplace: Workplace) -> None:
