@@ -5,12 +5,14 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Protocol
 
 import numpy as np
 
 from nntrain.core.array import Array
 from nntrain.core.rng import StepStream, stream
+from nntrain.data.content import content_order
 from nntrain.data.table import Table
 
 
@@ -135,6 +137,18 @@ class Dataset:
         x = np.empty(part.shape, np.float32)
         self.reading.apply(part, x)
         return x
+
+    def inputs_at(self, index: Array, out: Array) -> None:
+        """Write the network's inputs of the examples at ``index`` (B,)."""
+        if self.reading is None:
+            self.x.take(index, axis=0, out=out, mode="clip")
+        else:
+            self.reading.apply(self.x[index], out)
+
+    @cached_property
+    def by_content(self) -> tuple[Array, Array]:
+        """(N,) an order of the examples that their inputs alone decide, and in it the place of the first of equals."""
+        return content_order([self.x] if self.lengths is None else [self.x, self.lengths])
 
     def labels(self, order: Array | None = None) -> Labels:
         """Return the labels of all examples, in another order of the examples where one is given."""

@@ -10,9 +10,9 @@ from typing import Any, get_args
 import numpy as np
 
 from nntrain.core.array import Array
-from nntrain.core.rng import stream
 from nntrain.data.batches import Dataset
 from nntrain.data.column_types import ColumnKind
+from nntrain.data.content import row_keys
 from nntrain.data.labels import distinct_labels
 from nntrain.data.pipeline import Preprocessing
 from nntrain.data.statistics import is_spread
@@ -23,9 +23,6 @@ FEWEST_FOR_COPIES = 5
 """Of fewer rows than this, a column that says the same as the target says nothing."""
 
 _FIRST_LOOK = 200
-_PIECE_VALUES = 1 << 20
-_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
-"""2^64 over the golden ratio, odd."""
 
 
 @dataclass
@@ -192,7 +189,7 @@ def is_rescaling(values: Array, target: Array) -> bool:
 
 def _duplicates(parts: Mapping[str, Dataset]) -> list[str]:
     """Rows of equal features and target that stand on both sides of a split are judged by heart."""
-    keys = {part: row_keys(data) for part, data in parts.items()}
+    keys = {part: row_keys([data.x, data.target]) for part, data in parts.items()}
     found = []
     distinct = np.unique(keys["train"])
     if len(distinct) < len(keys["train"]):
@@ -206,23 +203,3 @@ def _duplicates(parts: Mapping[str, Dataset]) -> list[str]:
                 " (data.group keeps equal rows together)"
             )
     return found
-
-
-def row_keys(data: Dataset) -> Array:
-    """Return a 64-bit key (N,) of what the network sees of each row, features and target: equal rows, equal keys.
-
-    The key is the sum of c_j h(u_j) mod 2^64 over the row's 32-bit words u_j, with fixed random odd c_j. Words of round
-    numbers end in many zero bits, and h(u) = m xor m / 2^32, m = g u mod 2^64, spreads them. Of a million different
-    rows two share a key with a probability below one in a thousand.
-    """
-    target = data.target.reshape(len(data), -1).astype(np.float32)
-    factors = stream(0, "row keys").integers(0, 2**63, data.x[0].size + target.shape[1], dtype=np.uint64) * 2 + 1
-    keys = np.empty(len(data), np.uint64)
-    step = max(1, _PIECE_VALUES // len(factors))
-    for start in range(0, len(data), step):
-        rows = slice(start, start + step)
-        words = np.concatenate([data.x[rows].reshape(len(target[rows]), -1), target[rows]], axis=1, dtype=np.float32)
-        words += 0.0  # -0.0 becomes 0.0
-        mixed = words.view(np.uint32).astype(np.uint64) * _GOLDEN
-        keys[rows] = (mixed ^ (mixed >> np.uint64(32))) @ factors
-    return keys

@@ -89,7 +89,7 @@ def prepare(
     options = form_class.adjust(options)
     check_method(options)
     table = _read(names_of(options.train), options, resolve)
-    kind = "regression" if reconstructs else decide_kind(table, options, task_hint)
+    kind = "regression" if reconstructs else decide_kind(table, options, task_hint, form_class.numbers_are_classes)
     outside = _outside_tables(options, resolve)
     form = form_class.make(table, options)
     usable = form.select(table)
@@ -101,7 +101,7 @@ def prepare(
     rows = {part: chosen for part, chosen in inside.items() if part == "train" or len(chosen)}
     odd = form.fit(table, form.rows_of(table, rows["train"]))
     if reconstructs:
-        target = reconstruction(form.place_names)
+        target = reconstruction(form.place_names, names_of(options.target))
     else:
         target = form.fit_target(table, options, kind, scales_target, rows)
     preprocessing = Preprocessing(form, target, read_options(options), options.weight)

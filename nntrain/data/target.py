@@ -16,7 +16,7 @@ from nntrain.data.labels import encode_labels, labels_of
 from nntrain.data.options import DataOptions
 from nntrain.data.table import Table
 from nntrain.data.transforms import Affine, affine_named
-from nntrain.errors import ConfigError, DataError, quote
+from nntrain.errors import ConfigError, DataError, enumerate_names, quote
 
 MOST_NUMERIC_CLASSES = 20
 """Whole numbers with at most this many distinct values are classes, where nothing says otherwise."""
@@ -92,13 +92,23 @@ class Target:
         return cls(task, scalers, [], state["reconstructs"])
 
 
-def reconstruction(names: Sequence[str]) -> Target:
-    """Return the target that is the input itself, given the names of the input's places."""
-    return Target(Task("regression", tuple(names)), [], [], reconstructs=True)
+def reconstruction(names: Sequence[str], left_out: Sequence[str]) -> Target:
+    """Return the target that is the input itself, given the names of its places and of columns left out of it."""
+    told = f"{enumerate_names([quote(name) for name in left_out])} is left out: the network reconstructs its input"
+    return Target(Task("regression", tuple(names)), [], [told] if left_out else [], reconstructs=True)
 
 
-def decide_kind(table: Table, options: DataOptions, hint: TaskKind | None) -> TaskKind:
-    """Return the kind of task: the config's, else that of the named loss, else what the target looks like."""
+def decide_kind(
+    table: Table, options: DataOptions, hint: TaskKind | None, numbers_are_classes: bool = True
+) -> TaskKind:
+    """Return the kind of task: the config's, else that of the named loss, else what the target looks like.
+
+    Args:
+        table: with the target columns.
+        options: of the data section.
+        hint: the kind that a named loss implies, or None.
+        numbers_are_classes: whether a few whole numbers are taken for classes.
+    """
     if options.task != "auto":
         return options.task
     names = names_of(options.target)
@@ -107,6 +117,8 @@ def decide_kind(table: Table, options: DataOptions, hint: TaskKind | None) -> Ta
     columns = [table.column(name, "data.target") for name in names]
     if len(columns) > 1:
         return "multilabel" if all(_is_indicator(column) for column in columns) else "regression"
+    if columns[0].number_share == 1.0 and not numbers_are_classes:
+        return "regression"
     return "classification" if looks_like_classes(columns[0]) else "regression"
 
 

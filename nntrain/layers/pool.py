@@ -11,6 +11,7 @@ from nntrain.core.array import Array, Shape
 from nntrain.core.layer import Context, Layer
 from nntrain.core.steps import window_lengths
 from nntrain.core.windows import PerAxis, per_axis
+from nntrain.errors import ConfigError
 from nntrain.layers.window_passes import AxisWindows, windows_along
 
 Padding: TypeAlias = Literal["valid", "same"]
@@ -38,7 +39,9 @@ class Pool(Layer):
         out_shape = (*(windows.count for windows in self.windows), in_shape[-1])
         if 0 in out_shape:
             least = " x ".join(str(size) for size in self.sizes)
-            raise self.shape_error(f"at least {least} positions with padding 'valid'", in_shape)
+            error = self.shape_error(f"at least {least} positions with padding 'valid'", in_shape)
+            help = "write padding: same, a smaller pool, or fewer layers that make the input smaller"
+            raise ConfigError(error.problems[0].message, help=help)
         return out_shape
 
     def place(self, in_shape: Shape) -> None:

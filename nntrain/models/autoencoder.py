@@ -47,7 +47,10 @@ class Autoencoder(Architecture):
 
     def hidden_layers(self, examples: Examples = ROWS) -> Sequence[Layer]:
         if examples.ragged:
-            raise ConfigError("autoencoder takes examples of one shape, and sequences differ in length")
+            raise ConfigError(
+                "autoencoder takes examples of one shape, and sequences differ in length",
+                help="give it windows of a series, images, or rows of features",
+            )
         specs: list[Any] = [{"name": "gaussian_noise", "standard_deviation": self.noise}] if self.noise else []
         *outer, code = self.hidden
         for units in outer:

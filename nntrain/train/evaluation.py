@@ -19,8 +19,8 @@ from nntrain.metrics.base import Metric, Predictions, Undefined, evaluate, weigh
 
 BATCH = 256
 """Rows in a batch of evaluation. It is fixed, and the last batch is padded, because a matrix product may round
-differently at another size; so a row's prediction does not depend on the rows around it. (Sequences longer than any in
-training are an exception: they make all of their file run through a replica for their length.)"""
+differently at another size; and on some processors at another place of the batch, so examples are taken in an order
+that their content alone decides, and equal ones share their output. So no order of a file's rows changes a bit."""
 
 Decode: TypeAlias = Callable[[Array, Array | None], Array]
 """Maps values (L, D) to the target's own units, given what they are relative to (L, D) or None."""
@@ -71,20 +71,21 @@ class Evaluator:
 
     def all_outputs(self, data: Dataset) -> Array:
         """Return the network's outputs (N, \\*out_shape), those of padding included."""
-        network = self._network_for(data)
+        network, (order, first) = self._network_for(data), data.by_content
         batch = self._batches.setdefault(network.in_shape, np.zeros((BATCH, *network.in_shape), network.dtype))
+        lengths = None if data.lengths is None else np.zeros(BATCH, np.int64)
         outputs = np.empty((len(data), *network.out_shape), network.dtype)
         for start in range(0, len(data), BATCH):
-            rows = min(BATCH, len(data) - start)
-            part = data.inputs(start, start + rows)
-            if rows < BATCH:
-                batch[:rows], batch[rows:] = part, 0
-                part = batch
-            lengths = None if data.lengths is None else np.zeros(BATCH, np.int64)
+            index = order[start : start + BATCH]
+            rows = len(index)
+            data.inputs_at(index, batch[:rows])
+            batch[rows:] = 0
             if lengths is not None and data.lengths is not None:
-                lengths[:rows] = data.lengths[start : start + rows]
-            outputs[start : start + BATCH] = network.forward(part, Context(lengths=lengths))[:rows]
-        return outputs
+                lengths[:rows], lengths[rows:] = data.lengths[index], 0
+            outputs[start : start + BATCH] = network.forward(batch, Context(lengths=lengths))[:rows]
+        scattered = np.empty_like(outputs)
+        scattered[order] = outputs[first]
+        return scattered
 
     def _network_for(self, data: Dataset) -> Network:
         """Return the network itself, or one over the same weights for longer sequences."""

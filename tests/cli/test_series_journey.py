@@ -55,7 +55,7 @@ def test_a_forecast_from_the_first_file_to_the_next_month(folder: Path) -> None:
     (found,) = folder.glob("runs/*/eval/*/predictions.csv")
     with found.open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
-    assert list(rows[0]) == ["row", "predicted_sold", "true_sold"]
+    assert list(rows[0]) == ["row", "month", "predicted_sold", "true_sold"]
     assert [int(row["row"]) for row in rows] == list(range(WINDOW, WINDOW + ROWS - TRAINED))
     with (folder / "test.csv").open(encoding="utf-8", newline="") as file:
         truth = [row["sold"] for row in csv.DictReader(file)]

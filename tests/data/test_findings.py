@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nntrain.data.batches import Dataset
-from nntrain.data.findings import is_relabelling, is_rescaling, row_keys
+from nntrain.data.content import row_keys
+from nntrain.data.findings import is_relabelling, is_rescaling
 
 RNG = np.random.default_rng(0)
 NOISE = RNG.normal(size=60).round(6).tolist()
@@ -80,11 +80,11 @@ def test_equal_rows_on_both_sides_of_the_split(workplace: Any) -> None:
 def test_keys_are_equal_exactly_for_equal_rows(width: int) -> None:
     x = np.random.default_rng(0).integers(0, 3, (2000, width)).astype(np.float32)
     target = np.random.default_rng(1).integers(0, 2, 2000)
-    keys = row_keys(Dataset(x, target, None, np.arange(2000)))
+    keys = row_keys([x, target])
     rows = [(*row, label) for row, label in zip(x.tolist(), target.tolist(), strict=True)]
     assert len(set(keys.tolist())) == len(set(rows))
     x[x == 0] = -0.0
-    assert np.array_equal(row_keys(Dataset(x, target, None, np.arange(2000))), keys)
+    assert np.array_equal(row_keys([x, target]), keys)
 
 
 def test_the_summary_counts(workplace: Any) -> None:

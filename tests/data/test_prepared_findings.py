@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from nntrain.data.batches import Dataset
-from nntrain.data.findings import is_relabelling, is_rescaling, row_keys
+from nntrain.data.content import row_keys
+from nntrain.data.findings import is_relabelling, is_rescaling
 
 RANDOM = np.random.default_rng(0)
 NOISE = RANDOM.normal(size=60).round(4).tolist()
@@ -84,9 +84,9 @@ def test_equal_features_of_another_class_are_no_duplicate(workplace: Any) -> Non
 def test_row_keys_tell_all_rows_of_0_and_1_apart() -> None:
     rows = 1 << 14
     x = ((np.arange(rows)[:, None] >> np.arange(14)) & 1).astype(np.float32)
-    keys = row_keys(Dataset(x, np.zeros(rows, np.int64), None, np.arange(rows)))
+    keys = row_keys([x, np.zeros(rows, np.int64)])
     assert len(np.unique(keys)) == rows
-    again = row_keys(Dataset(-x * -1.0, np.zeros(rows, np.int64), None, np.arange(rows)))
+    again = row_keys([-x * -1.0, np.zeros(rows, np.int64)])
     assert again.tolist() == keys.tolist()
     # Each bit of a key is decided by the row: no low bits are always 0.
     assert all(0.2 < np.mean((keys >> np.uint64(bit)) & np.uint64(1)) < 0.8 for bit in range(64))

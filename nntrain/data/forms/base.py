@@ -30,6 +30,7 @@ class Form:
         name: key of the form in :data:`nntrain.data.forms.FORMS`.
         unit: what an example is called, in the plural.
         is_table: whether an example is one row of independent columns, whose copies and repetitions mean something.
+        numbers_are_classes: whether few whole numbers as a target are taken for classes, as in a table.
         kinds: what each feature column is, by name.
         notices: what is worth knowing about the columns.
         per_step: whether each step of a sequence has a label.
@@ -39,6 +40,7 @@ class Form:
     name: ClassVar[str]
     unit: ClassVar[str] = "rows"
     is_table: ClassVar[bool] = False
+    numbers_are_classes: ClassVar[bool] = True
     per_step: bool = False
     ragged: bool = False
     kinds: Mapping[str, ColumnKind] = {}

@@ -44,6 +44,7 @@ class SeriesForm(Form):
 
     name = "series"
     unit = "windows"
+    numbers_are_classes = False  # a series of counts is forecast, as any other
 
     def __init__(
         self,
@@ -307,7 +308,11 @@ class SeriesForm(Form):
         return dict(zip(self._output_names(), found, strict=True))
 
     def identify(self, table: Table, rows: Array) -> dict[str, list[Any]]:
-        return {} if self.group is None else {self.group: self.timeline(table).series_of(rows)}
+        found = {} if self.group is None else {self.group: self.timeline(table).series_of(rows)}
+        if self.order is not None:
+            cells = table.columns[self.order].text().tolist()
+            found[self.order] = [cells[row] if row < len(cells) else "" for row in rows]
+        return found
 
     def restore(self, values: Array, base: Array | None) -> Array:
         return self.changes.inverse(values if base is None else values + base)

@@ -83,6 +83,8 @@ def test_classes_are_not_numbers(workplace: Workplace, options: dict[str, Any], 
     columns = with_classes()
     if numbers:
         columns["y"] = [int(label == "up") for label in columns["y"]]
+        assert prepared(workplace, columns, include_target=True).task.kind == "regression"  # a series of counts
+        options = {**options, "task": "classification"}
     found, help = problem(lambda: prepared(workplace, columns, **options), ConfigError)
     assert found == f"data.series.{key}: the task is classification ('y'), and this is for numbers only"
     assert help.startswith("set data.task: regression to forecast numbers; for classes set data.series.")
