@@ -193,8 +193,7 @@ def assemble(config: Config, fold: int | None = None) -> Experiment:
     specs = name_specs([_complete("metric", spec) for spec in metric_specs])
     metrics = planned.metrics if planned.metrics is not None else build_metrics(specs)
     _check_metrics(config, metrics, prepared)
-    form = prepared.preprocessing.form
-    layout = FeatureLayout(form.shape, form.embedded, form.per_step, form.ragged)
+    layout = FeatureLayout.of(prepared.preprocessing.form)
     with errors_placed(config, "architecture"):
         network = build_network(
             planned.architecture, layout, loss, prepared.task, config.output_activation, config.seed

@@ -65,12 +65,6 @@ def describe_model(experiment: Experiment) -> dict[str, Any]:
     }
 
 
-def layout_of(preprocessing: Preprocessing) -> FeatureLayout:
-    """Return the form of an example that a network is built for."""
-    form = preprocessing.form
-    return FeatureLayout(form.shape, form.embedded, form.per_step, form.ragged)
-
-
 def model_arrays(experiment: Experiment) -> dict[str, Array]:
     """Return the arrays that belong to :func:`describe_model`'s plain data."""
     _, arrays = experiment.prepared.preprocessing.state()
@@ -95,7 +89,7 @@ def load_model(arrays: Mapping[str, Array], state: Mapping[str, Any], path: str)
         preprocessing = Preprocessing.load(model["preprocessing"], under("preprocessing", arrays))
         loss = LOSSES.build(model["loss"])
         loss.build(preprocessing.task)
-        layout = layout_of(preprocessing)
+        layout = FeatureLayout.of(preprocessing.form)
         architecture = ARCHITECTURES.build(model["architecture"])
         network = build_network(
             architecture, layout, loss, preprocessing.task, model["output_activation"], model["seed"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +9,8 @@ import numpy as np
 import pytest
 import yaml
 
-from nntrain.cli.fitting import new_run
-from nntrain.cli.resuming import assemble_again
-from nntrain.config import load_config
-from nntrain.experiment import assemble
-from nntrain.fitting import train
 from nntrain.runs.run import Run
+from tests.trainings import digest, fit, stop_at_every_update
 
 SEQUENCE = {"group": "id", "order": "t"}
 FORMS: dict[str, dict[str, Any]] = {
@@ -51,14 +46,6 @@ LAYERS: dict[str, Any] = {
 COUPLED = ("image_norm", "long_fcn")
 
 
-class Unseen:
-    def updated(self) -> None:
-        pass
-
-    def epoch_ended(self, row: Any) -> None:
-        pass
-
-
 def write(folder: Path, name: str) -> Path:
     """Write a table of the form and a config for it; return the config."""
     generator = np.random.default_rng(0)
@@ -86,52 +73,18 @@ def write(folder: Path, name: str) -> Path:
     return path
 
 
-def fit(path: Path, run_dir: Path, overrides: tuple[str, ...] = (), interrupted: Any = lambda: None) -> None:
-    experiment = assemble(load_config(str(path), overrides))
-    with new_run(experiment, "", str(run_dir)) as run:
-        train(experiment, run, lambda trainer: Unseen(), interrupted)
-
-
-def go_on(run_dir: Path) -> str:
-    run = Run.open(run_dir)
-    experiment = assemble_again(load_config(str(run_dir / "config.yaml")), run)
-    with run.locked():
-        run.notices()
-        return train(experiment, run, lambda trainer: Unseen(), after(1)).state.status
-
-
-def after(updates: int) -> Callable[[], str | None]:
-    left = [updates]
-
-    def interrupted() -> str | None:
-        left[0] -= 1
-        return "SIGINT" if left[0] < 0 else None
-
-    return interrupted
-
-
-def digest(run_dir: Path) -> dict[str, bytes]:
-    names = ["metrics.jsonl", "gradients.jsonl", "checkpoints/best.safetensors", "checkpoints/last.safetensors"]
-    return {name: (run_dir / name).read_bytes() for name in names}
-
-
 @pytest.mark.parametrize("name", LAYERS)
 def test_stopped_after_every_update(tmp_path: Path, name: str) -> None:
     path = write(tmp_path, name)
-    fit(path, tmp_path / "whole")
-    fit(path, tmp_path / "pieces", interrupted=after(1))
-    for _ in range(50):
-        if go_on(tmp_path / "pieces") != "interrupted":
-            break
+    stop_at_every_update(tmp_path, path)
     assert Run.open(tmp_path / "pieces").status == "finished"
-    assert digest(tmp_path / "pieces") == digest(tmp_path / "whole")
 
 
 @pytest.mark.parametrize("name", [name for name in LAYERS if name not in COUPLED])
 def test_threads_change_no_bit(tmp_path: Path, name: str) -> None:
     path = write(tmp_path, name)
     for threads in (1, 2):
-        fit(path, tmp_path / f"run-{threads}", ("shards=2", f"threads={threads}"))
+        fit(path, tmp_path / f"run-{threads}", overrides=("shards=2", f"threads={threads}"))
     # The config within a checkpoint names the threads nowhere, so whole files are compared.
     assert digest(tmp_path / "run-1") == digest(tmp_path / "run-2")
 
@@ -140,6 +93,6 @@ def test_shards_of_tagged_sequences_add_up_to_the_whole(tmp_path: Path) -> None:
     path = write(tmp_path, "tagging")
     losses = []
     for shards in (1, 2):
-        fit(path, tmp_path / f"run-{shards}", (f"shards={shards}", "architecture.dropout=0.0"))
+        fit(path, tmp_path / f"run-{shards}", overrides=(f"shards={shards}", "architecture.dropout=0.0"))
         losses.append([row["train_loss"] for row in Run.open(tmp_path / f"run-{shards}").read_metrics()])
     assert losses[0] == pytest.approx(losses[1], rel=1e-5)

@@ -129,13 +129,12 @@ class Dataset:
         )
         return Batch(x, target, like(self.weight), like(self.lengths), self.per_step, stored)
 
-    def inputs(self, start: int, end: int) -> Array:
-        """Return the network's inputs (end - start, \\*shape) of some examples: a view where nothing is to be done."""
-        part = self.x[start:end]
+    def inputs(self) -> Array:
+        """Return the network's inputs (N, \\*shape) of all examples: ``x`` itself where nothing is to be done."""
         if self.reading is None:
-            return part
-        x = np.empty(part.shape, np.float32)
-        self.reading.apply(part, x)
+            return self.x
+        x = np.empty(self.x.shape, np.float32)
+        self.reading.apply(self.x, x)
         return x
 
     def inputs_at(self, index: Array, out: Array) -> None:
@@ -156,7 +155,7 @@ class Dataset:
         def taken(array: Array | None) -> Array | None:
             return array if array is None or order is None else array[order]
 
-        target = taken(self.inputs(0, len(self)).reshape(len(self), -1) if self.reconstructs else self.target)
+        target = taken(self.inputs().reshape(len(self), -1) if self.reconstructs else self.target)
         rows = taken(self.rows)
         assert target is not None and rows is not None
         labels = Labels(target, taken(self.weight), rows, taken(self.base))

@@ -9,7 +9,7 @@ import numpy as np
 
 from nntrain.core.array import Array
 from nntrain.data.column import Column
-from nntrain.data.faults import SHOWN_PROBLEMS, more_like_this
+from nntrain.data.faults import first_of
 from nntrain.data.notices import Notice
 from nntrain.errors import DataError, quote
 
@@ -54,12 +54,6 @@ class Encoder(Protocol):
 
 def missing_cells(column: Column, missing: Array) -> DataError:
     """Return the error for the missing cells (N,) of a column that may have none."""
-    rows = np.flatnonzero(missing)
-    places = column.places(rows[:SHOWN_PROBLEMS])
-    return DataError(
-        f"column {quote(column.name)}: a cell is missing, and data.missing is 'error'",
-        path=places[0][0],
-        line=places[0][1],
-        help="fill the cell, or choose another data.missing, such as auto",
-        notes=more_like_this([line for _, line in places], len(rows)),
-    )
+    message = f"column {quote(column.name)}: a cell is missing, and data.missing is 'error'"
+    help = "fill the cell, or choose another data.missing, such as auto"
+    return first_of(np.flatnonzero(missing), column, message, help)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
-from nntrain.errors import Problem, quote
+from nntrain.core.array import Array
+from nntrain.errors import DataError, Problem, quote
 
 SHOWN_PROBLEMS = 5
 LONGEST_CELL = 131_072
@@ -83,6 +85,22 @@ def unclosed_quote(shown: str, label: str, line: int, last_line: int) -> Problem
         line,
         help="close the quote, or remove it",
         notes=(f"the cell would run to the end of the file, over {swallowed} line{'s' * (swallowed != 1)}",),
+    )
+
+
+class Placed(Protocol):
+    """A table or a column: what knows where its rows stand."""
+
+    def places(self, rows: Array) -> list[tuple[str, int]]:
+        """Return the file and the physical line of each of some rows."""
+
+
+def first_of(rows: Array, source: Placed, message: str, help: str) -> DataError:
+    """Return the error for rows (N,), one at least, that are wrong alike: placed at the first, the others counted."""
+    places = source.places(rows[:SHOWN_PROBLEMS])
+    path, line = places[0]
+    return DataError(
+        message, path=path, line=line, help=help, notes=more_like_this([at for _, at in places], len(rows))
     )
 
 

@@ -67,7 +67,7 @@ class Preprocessing:
             DataError: a feature column is missing, or a cell is not what it must be.
         """
         data, notices = self.apply(table)
-        return data.inputs(0, len(data)), notices
+        return data.inputs(), notices
 
     def apply(self, table: Table) -> tuple[Dataset, list[str]]:
         """Return a table's features as examples without labels, and notices."""

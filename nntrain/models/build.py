@@ -10,6 +10,7 @@ from nntrain.core.array import Shape
 from nntrain.core.layer import LAYERS, Layer, LayerLike
 from nntrain.core.network import Network
 from nntrain.core.task import Task
+from nntrain.data.forms.base import Form
 from nntrain.errors import ConfigError
 from nntrain.layers.sequential import Sequential
 from nntrain.losses.base import Loss
@@ -31,6 +32,11 @@ class FeatureLayout:
     embedded: Mapping[int, int]
     per_step: bool = False
     ragged: bool = False
+
+    @classmethod
+    def of(cls, form: Form) -> FeatureLayout:
+        """Return the layout of the examples that a fitted form makes."""
+        return cls(form.shape, form.embedded, form.per_step, form.ragged)
 
     @property
     def examples(self) -> Examples:

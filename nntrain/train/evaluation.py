@@ -108,7 +108,7 @@ class Evaluator:
             path=path,
             line=line,
             help="use an architecture that takes any length (rnn, lstm, gru, fcn), or train on sequences as long",
-        ) from None
+        )
 
     def judge(self, outputs: Array, labels: Labels) -> Judgement:
         """Return loss and metrics of outputs (L, K) for their labels."""

@@ -219,6 +219,18 @@ def at_rows(weight: Array | None, rows: Array) -> Array | None:
     return None if weight is None else weight[rows]
 
 
+def kept_rows(table: Table, whole: Array, what: str = "cell", instead: str = "auto") -> Array:
+    """Return the numbers of the rows (R,) that ``missing: drop`` keeps, those without a missing cell.
+
+    Raises:
+        DataError: there is none.
+    """
+    if not whole.any():
+        message = f"every row has a missing {what}, and data.missing is 'drop'"
+        raise DataError(message, path=table.path, help=f"use {instead}")
+    return np.flatnonzero(whole)
+
+
 def narrowed(table: Table, name: str, values: Array) -> Array:
     """Return scaled values (R,) of a column as float32.
 

@@ -13,9 +13,9 @@ from nntrain.data.augmentation import ImageAugmentation
 from nntrain.data.batches import Dataset
 from nntrain.data.column import Column
 from nntrain.data.encoders import IMPUTED
-from nntrain.data.faults import SHOWN_PROBLEMS, more_like_this
+from nntrain.data.faults import first_of
 from nntrain.data.features import feature_columns
-from nntrain.data.forms.base import Examples, Form, at_rows, encoded, narrowed
+from nntrain.data.forms.base import Examples, Form, at_rows, encoded, kept_rows, narrowed
 from nntrain.data.forms.image_columns import check_pixel_columns
 from nntrain.data.imputing import Imputer
 from nntrain.data.notices import Notice
@@ -114,11 +114,7 @@ class ImageForm(Form):
         if self.missing == "drop":
             for name in self.names:
                 whole &= ~table.columns[name].missing(numeric=True)
-        if not whole.any():
-            raise DataError(
-                "every row has a missing pixel, and data.missing is 'drop'", path=table.path, help="use constant"
-            )
-        return np.flatnonzero(whole)
+        return kept_rows(table, whole, "pixel", instead="constant")
 
     def dropped(self, table: Table) -> int:
         return table.rows - len(self.select(table))
@@ -223,12 +219,5 @@ class ImageForm(Form):
 
 def missing_pixels(column: Column, missing: Array) -> DataError:
     """Return the error for missing cells (N,) of a pixel."""
-    rows = np.flatnonzero(missing)
-    places = column.places(rows[:SHOWN_PROBLEMS])
-    return DataError(
-        f"column {quote(column.name)}: a pixel is missing",
-        path=places[0][0],
-        line=places[0][1],
-        help="fill the cell, or set data.missing: constant (data.fill is put in), mean, median or drop (the row)",
-        notes=more_like_this([line for _, line in places], len(rows)),
-    )
+    help = "fill the cell, or set data.missing: constant (data.fill is put in), mean, median or drop (the row)"
+    return first_of(np.flatnonzero(missing), column, f"column {quote(column.name)}: a pixel is missing", help)

@@ -13,7 +13,7 @@ from nntrain.data.batches import Dataset
 from nntrain.data.column import Column
 from nntrain.data.column_types import ColumnKind
 from nntrain.data.encoders import Encoder
-from nntrain.data.faults import SHOWN_PROBLEMS, more_like_this
+from nntrain.data.faults import first_of
 from nntrain.data.features import make_encoders
 from nntrain.data.forms.base import Examples, at_rows, encoded
 from nntrain.data.forms.grouped_rows import GroupedRows
@@ -24,7 +24,7 @@ from nntrain.data.options import DataOptions, SequenceOptions
 from nntrain.data.parts import order_values
 from nntrain.data.table import Table
 from nntrain.data.target import Target, names_of
-from nntrain.errors import ConfigError, DataError, quote
+from nntrain.errors import ConfigError, quote
 
 
 class LongSequences(EncodedColumns):
@@ -248,11 +248,5 @@ def comparable(column: Column) -> Array:
 def _refuse_nameless(column: Column) -> None:
     missing = np.flatnonzero(column.missing(numeric=False))
     if len(missing):
-        places = column.places(missing[:SHOWN_PROBLEMS])
-        raise DataError(
-            f"column {quote(column.name)}: the cell that names the row's sequence is missing",
-            path=places[0][0],
-            line=places[0][1],
-            help="fill the cell, or delete the row",
-            notes=more_like_this([line for _, line in places], len(missing)),
-        )
+        message = f"column {quote(column.name)}: the cell that names the row's sequence is missing"
+        raise first_of(missing, column, message, help="fill the cell, or delete the row")

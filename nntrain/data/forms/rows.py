@@ -13,12 +13,11 @@ from nntrain.data.category_encoder import CategoryEncoder
 from nntrain.data.column_types import ColumnKind
 from nntrain.data.encoders import Encoder
 from nntrain.data.features import encoder_from, make_encoders
-from nntrain.data.forms.base import Examples, Form, at_rows, encoded, narrowed
+from nntrain.data.forms.base import Examples, Form, at_rows, encoded, kept_rows, narrowed
 from nntrain.data.notices import Notice
 from nntrain.data.options import DataOptions
 from nntrain.data.table import Table
 from nntrain.data.target import Target
-from nntrain.errors import DataError
 
 
 class EncodedColumns(Form):
@@ -64,11 +63,7 @@ class EncodedColumns(Form):
         for encoder in self.encoders:
             if encoder.missing == "drop" and encoder.name in table.columns:
                 whole &= ~table.columns[encoder.name].missing(numeric=encoder.kind != "categorical")
-        if not whole.any():
-            raise DataError(
-                "every row has a missing cell, and data.missing is 'drop'", path=table.path, help="use auto"
-            )
-        return np.flatnonzero(whole)
+        return kept_rows(table, whole)
 
     def dropped(self, table: Table) -> int:
         return table.rows - len(self.whole_rows(table))

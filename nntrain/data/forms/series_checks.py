@@ -9,7 +9,7 @@ import numpy as np
 from nntrain.core.array import Array
 from nntrain.core.task import TaskKind
 from nntrain.data.column import Column
-from nntrain.data.faults import SHOWN_PROBLEMS, more_like_this
+from nntrain.data.faults import first_of
 from nntrain.data.forms.changes import Changes
 from nntrain.data.options import DataOptions, SeriesOptions
 from nntrain.data.table import Table
@@ -83,29 +83,18 @@ def check_task(targets: Sequence[str], given: SeriesOptions, kind: TaskKind) -> 
 def missing_value(table: Table, columns: Sequence[Column], rows: Array) -> DataError:
     """Return the error for rows of a series in which the target is missing, though it is needed."""
     column = next(column for column in columns if column.missing(numeric=True)[rows[0]])
-    places = table.places(rows[:SHOWN_PROBLEMS])
-    return DataError(
-        f"column {quote(column.name)}: the target is missing, and windows need it in each row",
-        path=places[0][0],
-        line=places[0][1],
-        help="fill the cell; only at the end of a series that is predicted it may be empty",
-        notes=more_like_this([line for _, line in places], len(rows)),
-    )
+    message = f"column {quote(column.name)}: the target is missing, and windows need it in each row"
+    help = "fill the cell; only at the end of a series that is predicted it may be empty"
+    return first_of(rows, table, message, help)
 
 
 def too_low(table: Table, columns: Sequence[Column], y: Array) -> DataError:
     """Return the error for values y (R, D) of which some have no logarithm."""
     rows, at = np.nonzero(y <= 0)
     column = columns[at[0]]
-    places = table.places(rows[:SHOWN_PROBLEMS])
-    return DataError(
-        f"column {quote(column.name)}: expected a number above 0 for its logarithm, got"
-        f" {quote(str(column.text()[rows[0]]))}",
-        path=places[0][0],
-        line=places[0][1],
-        help="leave out data.series.log, or correct the cell",
-        notes=more_like_this([line for _, line in places], len(rows)),
-    )
+    cell = quote(str(column.text()[rows[0]]))
+    message = f"column {quote(column.name)}: expected a number above 0 for its logarithm, got {cell}"
+    return first_of(rows, table, message, help="leave out data.series.log, or correct the cell")
 
 
 def no_windows(table: Table, part: str, rows: int, given: SeriesOptions, predicts: bool) -> DataError:

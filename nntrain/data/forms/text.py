@@ -15,7 +15,7 @@ from nntrain.data.column import Column
 from nntrain.data.column_types import ColumnKind, FreeTextError, kind_of
 from nntrain.data.encoders import missing_cells
 from nntrain.data.features import feature_columns, make_encoders
-from nntrain.data.forms.base import Examples, Form, at_rows, encoded
+from nntrain.data.forms.base import Examples, Form, at_rows, encoded, kept_rows
 from nntrain.data.forms.rows import RowForm
 from nntrain.data.notices import Notice
 from nntrain.data.options import ColumnOptions, DataOptions, TextOptions
@@ -140,10 +140,7 @@ class TextForm(Form):
         for name, missing in self.texts.items():
             if missing == "drop" and name in table.columns:
                 whole &= ~table.columns[name].missing(numeric=False)
-        if not whole.any():
-            message = "every row has a missing cell, and data.missing is 'drop'"
-            raise DataError(message, path=table.path, help="use auto")
-        return np.flatnonzero(whole)
+        return kept_rows(table, whole)
 
     def dropped(self, table: Table) -> int:
         return table.rows - len(self.select(table))

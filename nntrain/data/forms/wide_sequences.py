@@ -11,9 +11,9 @@ import numpy as np
 from nntrain.core.array import Array, Shape
 from nntrain.data.batches import Dataset
 from nntrain.data.encoders import IMPUTED, missing_cells
-from nntrain.data.faults import SHOWN_PROBLEMS, more_like_this
+from nntrain.data.faults import first_of
 from nntrain.data.features import feature_columns
-from nntrain.data.forms.base import Examples, Form, at_rows, encoded, narrowed
+from nntrain.data.forms.base import Examples, Form, at_rows, encoded, kept_rows, narrowed
 from nntrain.data.imputing import Imputer
 from nntrain.data.notices import Notice
 from nntrain.data.options import ColumnOptions, DataOptions, SequenceOptions
@@ -136,15 +136,9 @@ class WideSequences(Form):
         values = column.numbers()
         wrong = np.flatnonzero(~((values >= 1) & (values <= self.steps) & (values == np.floor(values))))
         if len(wrong):
-            places = column.places(wrong[:SHOWN_PROBLEMS])
-            cell = str(column.text()[wrong[0]])
-            raise DataError(
-                f"column {quote(name)}: expected a whole number of steps from 1 to {self.steps}, got {quote(cell)}",
-                path=places[0][0],
-                line=places[0][1],
-                help="correct the cell, or delete the row",
-                notes=more_like_this([line for _, line in places], len(wrong)),
-            )
+            cell = quote(str(column.text()[wrong[0]]))
+            message = f"column {quote(name)}: expected a whole number of steps from 1 to {self.steps}, got {cell}"
+            raise first_of(wrong, column, message, help="correct the cell, or delete the row")
         return values.astype(np.int64)
 
     def _last_steps(self, table: Table) -> Array:
@@ -154,14 +148,8 @@ class WideSequences(Form):
             last[~np.isnan(table.columns[name].numbers())] = i // self.channels + 1
         empty = np.flatnonzero(last == 0)
         if len(empty):
-            places = table.places(empty[:SHOWN_PROBLEMS])
-            raise DataError(
-                f"the row has no step: all {len(self._steps_of)} cells of its sequence are empty",
-                path=places[0][0],
-                line=places[0][1],
-                help="delete the row",
-                notes=more_like_this([line for _, line in places], len(empty)),
-            )
+            message = f"the row has no step: all {len(self._steps_of)} cells of its sequence are empty"
+            raise first_of(empty, table, message, help="delete the row")
         return last
 
     def select(self, table: Table) -> Array:
@@ -170,10 +158,7 @@ class WideSequences(Form):
         if self.missing == "drop":
             for i in range(len(self._steps_of)):
                 whole &= ~np.isnan(self._values(table, i)) | (lengths <= i // self.channels)
-        if not whole.any():
-            message = "every row has a missing cell, and data.missing is 'drop'"
-            raise DataError(message, path=table.path, help="use auto")
-        return np.flatnonzero(whole)
+        return kept_rows(table, whole)
 
     def dropped(self, table: Table) -> int:
         return table.rows - len(self.select(table)) if self.missing == "drop" else 0

@@ -36,7 +36,7 @@ def columns(kind: str = "bytes", seed: int = 0) -> dict[str, Any]:
 
 
 def inputs(data: Any) -> Any:
-    return data.inputs(0, len(data))
+    return data.inputs()
 
 
 def by_hand(given: dict[str, Any], prepared: Prepared, scale: str) -> Any:

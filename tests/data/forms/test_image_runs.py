@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +11,9 @@ import pytest
 import yaml
 
 from nntrain.cli.entry import run as command
-from nntrain.cli.fitting import new_run
-from nntrain.cli.resuming import assemble_again
 from nntrain.config import load_config
 from nntrain.experiment import assemble
-from nntrain.fitting import train
-from nntrain.runs.run import Run
+from tests.trainings import digest, fit, stop_at_every_update
 
 DIGITS = Path(__file__).parents[3] / "datasets" / "digits.csv"
 AUGMENT: dict[str, Any] = {"shift": 1, "flip": "horizontal", "rotate": 15, "zoom": 0.1}
@@ -78,51 +74,13 @@ def test_digits_by_the_command_line(
     assert sum(p["predicted_label"] == row["label"] for p, row in zip(predicted, rows, strict=True)) >= 3
 
 
-class Unseen:
-    def updated(self) -> None:
-        pass
-
-    def epoch_ended(self, row: Any) -> None:
-        pass
-
-
-def after(updates: int) -> Callable[[], str | None]:
-    """Return what asks to stop after so many updates."""
-    left = [updates]
-
-    def interrupted() -> str | None:
-        left[0] -= 1
-        return "SIGINT" if left[0] < 0 else None
-
-    return interrupted
-
-
-def fit(path: Path, run_dir: Path, interrupted: Callable[[], str | None] = lambda: None) -> None:
-    experiment = assemble(load_config(str(path)))
-    with new_run(experiment, "", str(run_dir)) as run:
-        train(experiment, run, lambda trainer: Unseen(), interrupted)
-
-
-def go_on(run_dir: Path) -> str:
-    run = Run.open(run_dir)
-    experiment = assemble_again(load_config(str(run_dir / "config.yaml")), run)
-    with run.locked():
-        return train(experiment, run, lambda trainer: Unseen(), after(1)).state.status
-
-
 @pytest.mark.parametrize("more", [{}, {"accumulate": 2}])
 def test_an_augmented_run_stopped_after_every_update(tmp_path: Path, more: Any) -> None:
     write_digits(tmp_path, 60)
     path = write_config(tmp_path, ARCHITECTURES["mlp"], epochs=2, batch_size=16, **more)
-    fit(path, tmp_path / "whole")
+    stop_at_every_update(tmp_path, path)
     fit(path, tmp_path / "again")
-    fit(path, tmp_path / "pieces", after(1))
-    while go_on(tmp_path / "pieces") == "interrupted":
-        pass
-    for name in ("metrics.jsonl", "gradients.jsonl", "checkpoints/best.safetensors", "checkpoints/last.safetensors"):
-        whole = (tmp_path / "whole" / name).read_bytes()
-        assert (tmp_path / "pieces" / name).read_bytes() == whole, name
-        assert (tmp_path / "again" / name).read_bytes() == whole, name
+    assert digest(tmp_path / "again") == digest(tmp_path / "whole")
     path = write_config(tmp_path, ARCHITECTURES["mlp"], epochs=2, batch_size=16, augment=None, **more)
     fit(path, tmp_path / "plain")
     assert (tmp_path / "plain" / "metrics.jsonl").read_bytes() != (tmp_path / "whole" / "metrics.jsonl").read_bytes()
