@@ -11,7 +11,7 @@ import numpy as np
 from nntrain.core.array import Array
 from nntrain.data.batches import Dataset, Labels
 from nntrain.data.preparation import load_for_eval
-from nntrain.data.table import read_table
+from nntrain.data.table import Table, read_table
 from nntrain.errors import RunError, escape
 from nntrain.inference import TrainedModel, load_model
 from nntrain.metrics.base import evaluate
@@ -92,7 +92,7 @@ def evaluate_csv(run: Run, csv: str, checkpoint: CheckpointName, unknown_class: 
     if model.task.is_classification:
         document |= classification_report(predictions)
     truth = {f"true_{name}": values_ for name, values_ in prepared.truth.items()}
-    columns = columns_of(model, evaluator, outputs, prepared.dataset, truth)
+    columns = columns_of(model, evaluator, outputs, labels, table, truth)
     notices = [*_seen_before(run, table.sha256[csv]), *table.notices, *prepared.notices]
     return Evaluation(document, columns, notices)
 
@@ -123,19 +123,24 @@ def predict_csv(run: Run, csv: str, checkpoint: CheckpointName) -> tuple[dict[st
 def prediction_columns(model: TrainedModel, data: Dataset) -> dict[str, Sequence[Any]]:
     """Return the columns of ``predictions.csv`` for some examples."""
     evaluator = model.evaluator({})
-    return columns_of(model, evaluator, evaluator.outputs(data), data, {})
+    return columns_of(model, evaluator, evaluator.outputs(data), data.labels(), data.table, {})
 
 
 def columns_of(
-    model: TrainedModel, evaluator: Evaluator, outputs: Array, data: Dataset, truth: Mapping[str, Sequence[Any]]
+    model: TrainedModel,
+    evaluator: Evaluator,
+    outputs: Array,
+    labels: Labels,
+    table: Table | None,
+    truth: Mapping[str, Sequence[Any]],
 ) -> dict[str, Sequence[Any]]:
     """Return the columns of ``predictions.csv`` for outputs (L, K) and the truth, in the order of the file's rows."""
-    labels, preprocessing = data.labels(), model.preprocessing
+    preprocessing = model.preprocessing
     if preprocessing.target.reconstructs:
         columns = anomaly_scores(outputs, labels)
     else:
         columns = outputs_as_columns(model, evaluator.linked(outputs, labels.base), labels.rows)
-    owner = {} if data.table is None else preprocessing.form.identify(data.table, labels.rows)
+    owner = {} if table is None else preprocessing.form.identify(table, labels.rows)
     taken = {*columns, *truth}
     named = {(f"sequence_{name}" if name in taken else name): cells for name, cells in owner.items()}
     columns = {"row": columns["row"], **named, **columns, **truth}

@@ -11,28 +11,9 @@ import pytest
 
 from nntrain.config.load import parse_text
 from nntrain.config.pending import refuse_pending
-from nntrain.config.schema import Config, config_from, load_config
-from nntrain.errors import ConfigError, Problem
-
-BASE = "data: {train: a.csv, target: y}\narchitecture: mlp\n"
-
-
-def config(text: str, *overrides: str) -> Config:
-    return config_from(parse_text(text, "c.yaml"), overrides)
-
-
-def problems(text: str, *overrides: str) -> tuple[Problem, ...]:
-    with pytest.raises(ConfigError) as caught:
-        config(text, *overrides)
-    assert caught.value.exit_code == 2
-    for word in ("pydantic", "http", "Traceback", "ValidationError", "type=", "input_value"):
-        assert word not in str(caught.value)
-    return caught.value.problems
-
-
-def problem(text: str, *overrides: str) -> Problem:
-    (only,) = problems(text, *overrides)
-    return only
+from nntrain.config.schema import config_from, load_config
+from nntrain.errors import ConfigError
+from tests.config.checked import BASE, config, problem
 
 
 def test_defaults() -> None:
