@@ -228,8 +228,7 @@ class Uphill(SGD):
     """..."""
 
     def direction(self, grad: Array, state: Mapping[str, Array], t: int, out: Array) -> float | None:
-        super().direction(grad, state, t, out)
-        np.negative(out, out=out)
+        np.negative(grad, out=out)
         return None
 
 

@@ -16,11 +16,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar, TypeAlias
+from typing import Annotated, Any, ClassVar, Protocol, TypeAlias
 
 import numpy as np
 
 from nntrain.core.array import Array, Shape
+from nntrain.core.hashed_bits import HashedBits
 from nntrain.core.initializers import Initializer
 from nntrain.core.memory import refuse_too_large
 from nntrain.core.parameter import Parameter
@@ -28,6 +29,16 @@ from nntrain.core.rng import StepStream
 from nntrain.core.scratch import ScratchOwner
 from nntrain.errors import ConfigError
 from nntrain.registry import Registered, Registry
+
+
+class Peers(Protocol):
+    """What couples the parts of a batch that run at the same time, each on a replica of its own."""
+
+    def gather(self, values: Array) -> Array:
+        """Return what the layer at this place has given in each part, (parts, \\*shape), in the parts' order.
+
+        Returns when all parts have given theirs. The array is valid until the next but one call.
+        """
 
 
 @dataclass(slots=True)
@@ -41,6 +52,7 @@ class Context:
         shard: which part of the batch this is.
         lengths: (B,) true numbers of steps of padded sequences at this place of the network, or None where nothing
             is padded. A layer that changes the number of steps puts the new ones here, never into the given array.
+        peers: the other parts of the batch, for layers that couple rows; None where the batch is whole.
     """
 
     training: bool = False
@@ -48,6 +60,7 @@ class Context:
     batch: int = 0
     shard: int = 0
     lengths: Array | None = None
+    peers: Peers | None = None
 
 
 INFERENCE = Context()
@@ -73,7 +86,8 @@ class Layer(ScratchOwner):
         dtype: of values and gradients, set by the network.
         children: the layers a composite is made of, in order.
         is_container: whether the layer only arranges its children; tables then show the children instead.
-        couples_rows: whether an output row depends on other rows of the batch, as in batch norm.
+        couples_rows: whether an output row depends on other rows of the batch, as in batch norm. Where the batch is
+            cut, such a layer gathers what it needs of the other parts from the context's ``peers``.
         needs_input_gradient: False where nothing before the layer can learn; ``backward`` may then return None.
     """
 
@@ -124,10 +138,12 @@ class Layer(ScratchOwner):
         *,
         trainable: bool = True,
         penalized: bool = True,
+        rowwise: bool = False,
         fans: tuple[int, int] | None = None,
     ) -> Parameter:
         """Declare a parameter during ``build``; its ``value`` and ``grad`` exist once the network is made."""
-        parameter = Parameter(name, shape, initializer, trainable=trainable, penalized=penalized, fans=fans)
+        kind = {"trainable": trainable, "penalized": penalized, "rowwise": rowwise}
+        parameter = Parameter(name, shape, initializer, **kind, fans=fans)
         refuse_too_large(parameter.size, self.dtype.itemsize)  # before layers behind it take memory for its width
         self.parameters.append(parameter)
         return parameter
@@ -156,12 +172,20 @@ class Layer(ScratchOwner):
         self.release()
         self.parameters.clear()
         self.__dict__.pop("_noise", None)
+        self.__dict__.pop("_bits", None)
 
     def noise(self, ctx: Context) -> np.random.Generator:
         """Return the layer's generator for the step, batch and shard of ``ctx``."""
         found: StepStream | None = self.__dict__.get("_noise")
         if found is None:
             found = self.__dict__["_noise"] = StepStream(self.seed, f"noise:{self.name}")
+        return found.at(ctx.step, ctx.shard, ctx.batch)
+
+    def random_bits(self, ctx: Context) -> HashedBits:
+        """Return the layer's random bits for the step, batch and shard of ``ctx``: many at once, faster than noise."""
+        found: HashedBits | None = self.__dict__.get("_bits")
+        if found is None:
+            found = self.__dict__["_bits"] = HashedBits(self.seed, f"bits:{self.name}")
         return found.at(ctx.step, ctx.shard, ctx.batch)
 
     def health(self) -> dict[str, float]:

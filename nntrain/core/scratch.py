@@ -24,6 +24,7 @@ class ScratchOwner:
 
     dtype: np.dtype[Any] = np.dtype(np.float32)
     _arrays: dict[str, Array]
+    _numbers: dict[float, Array]
 
     def scratch(self, key: str, shape: Shape, dtype: Any = None) -> Array:
         """Return an uninitialized array of the owner's own, the same memory at every call with this key.
@@ -52,6 +53,22 @@ class ScratchOwner:
         array = arrays[key] = memory[:size].reshape(shape)
         return array
 
+    def number(self, value: float) -> Array:
+        """Return a number as a read-only array () of the owner's dtype, the same at every call.
+
+        A NumPy call on a short array takes half the time with it that it takes with a bare Python number.
+
+        >>> ScratchOwner().number(0.5)
+        array(0.5, dtype=float32)
+        """
+        try:
+            return self._numbers[value]
+        except (AttributeError, KeyError):
+            number = np.array(value, self.dtype)
+            number.flags.writeable = False
+            self.__dict__.setdefault("_numbers", {})[value] = number
+            return number
+
     @property
     def scratch_bytes(self) -> int:
         """How much memory :meth:`scratch` has taken."""
@@ -59,6 +76,7 @@ class ScratchOwner:
         return sum(memory.nbytes for memory in memories.values())
 
     def release(self) -> None:
-        """Give the memory back."""
+        """Give the memory back; the dtype may be another one from now on."""
+        self.__dict__.pop("_numbers", None)
         self.__dict__.pop("_arrays", None)
         self.__dict__.pop("_memories", None)

@@ -13,7 +13,7 @@ from nntrain.core.initializers import INITIALIZERS, InitializerLike
 from nntrain.core.layer import LAYERS, Context, Layer
 from nntrain.core.steps import without_padding
 from nntrain.errors import ConfigError, DataError
-from nntrain.layers.code_sums import sort_codes, write_sums
+from nntrain.layers.code_sums import sort_codes, sums_by_code
 from nntrain.layers.rows import as_rows
 
 
@@ -71,7 +71,7 @@ class CategoryEmbedding(Layer):
         self.others = np.array([c for c in range(in_shape[-1]) if c not in self.columns], np.intp)
         self._limits = np.array(self.categories, np.float64)
         self.tables = [
-            self.add_parameter(f"table_{i + 1}", (count, width), self.initializer)
+            self.add_parameter(f"table_{i + 1}", (count, width), self.initializer, rowwise=True)
             for i, (count, width) in enumerate(zip(self.categories, widths, strict=True))
         ]
         ends = (len(self.others) + np.cumsum(widths)).tolist()
@@ -136,8 +136,7 @@ class CategoryEmbedding(Layer):
         rows = as_rows(self, dy, "dy")
         found = sort_codes(self, self._codes)
         for i, (table, part) in enumerate(zip(self.tables, self._parts, strict=True)):
-            write_sums(self, table.gradient_slot(), rows[:, part], found, i)
-            table.commit()
+            table.add_rows(*sums_by_code(self, rows[:, part], found, i))
         if not self.needs_input_gradient:
             return None
         dx = self.scratch("dx", (*dy.shape[:-1], len(self.others) + len(self.columns)))

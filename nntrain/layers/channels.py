@@ -14,13 +14,13 @@ RUN = 512
 
 
 @lru_cache(maxsize=1024)
-def side_by_side(positions: int, channels: int) -> int:
+def side_by_side(positions: int, channels: int, run: int = RUN) -> int:
     """Return how many positions to lay side by side: a divisor of their number, such that a run is long enough.
 
     >>> side_by_side(784, 16), side_by_side(7, 16), side_by_side(784, 1024)
     (28, 7, 1)
     """
-    return next((n for n in range(min(positions, RUN // channels), 1, -1) if positions % n == 0), 1)
+    return next((n for n in range(min(positions, run // channels), 1, -1) if positions % n == 0), 1)
 
 
 def tiled(owner: ScratchOwner, values: Array, times: int, key: str) -> Array:

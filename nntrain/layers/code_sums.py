@@ -47,23 +47,34 @@ def sort_codes(owner: ScratchOwner, codes: Array) -> SortedCodes:
     return SortedCodes(np.floor_divide(ordered, rows, out=ordered), order)
 
 
-def write_sums(owner: ScratchOwner, gradient: Array, dy: Array, found: SortedCodes, column: int = 0) -> None:
-    """Write the sum of the rows of dy (N, D) with each code into that row of ``gradient`` (codes, D), elsewhere 0.
+def sums_by_code(owner: ScratchOwner, dy: Array, found: SortedCodes, column: int = 0) -> tuple[Array, Array]:
+    """Return the distinct codes (n,) in order, and the sum of the rows of dy (N, D) with each, (n, D).
 
-    >>> gradient, owner = np.empty((3, 1), np.float32), ScratchOwner()
-    >>> write_sums(owner, gradient, np.float32([[1], [2], [4]]), sort_codes(owner, np.array([[2, 0, 2]])))
-    >>> gradient.ravel().tolist()
-    [2.0, 0.0, 5.0]
+    >>> owner = ScratchOwner()
+    >>> codes, sums = sums_by_code(owner, np.float32([[1], [2], [4]]), sort_codes(owner, np.array([[2, 0, 2]])))
+    >>> codes.tolist(), sums.tolist()
+    ([0, 2], [[2.0], [5.0]])
     """
-    gradient.fill(0)
+    codes, order = found.codes[column], found.order[column]
     if not len(dy):
-        return
-    same = _same_as_before(owner, found.codes[column])
+        return codes, owner.scratch(f"sums_{column}", dy.shape, dy.dtype)
+    same = _same_as_before(owner, codes)
     distinct = len(dy) - int(np.count_nonzero(same))
+    if not dy.flags.c_contiguous:
+        dy = _copied(owner, dy, f"rows_{column}")
     if distinct <= FEW_CODES and distinct * dy.shape[1] <= 4 * len(dy):
-        _add_runs(owner, gradient, dy, found, column, same)
+        starts = np.flatnonzero(np.logical_not(same, out=same))
+        sums = owner.scratch(f"sums_{column}", (distinct, dy.shape[1]), dy.dtype)
+        np.add.reduceat(_take(owner, dy, order, f"total_{column}"), starts, axis=0, out=sums)
     else:
-        _add_pairs(owner, gradient, dy, found, column, same)
+        starts, sums = _add_pairs(owner, dy, order, same, column)
+    return _take(owner, codes, starts, "distinct"), sums
+
+
+def _copied(owner: ScratchOwner, values: Array, key: str) -> Array:
+    copy = owner.scratch(key, values.shape, values.dtype)
+    copy[...] = values
+    return copy
 
 
 def _same_as_before(owner: ScratchOwner, codes: Array) -> Array:
@@ -73,31 +84,20 @@ def _same_as_before(owner: ScratchOwner, codes: Array) -> Array:
     return same
 
 
-def _add_runs(owner: ScratchOwner, gradient: Array, dy: Array, found: SortedCodes, column: int, same: Array) -> None:
-    """Add up the rows of each code one after the other, which is faster where few numbers are to be found."""
-    rows = owner.scratch(f"rows_{column}", dy.shape, dy.dtype)
-    np.copyto(rows, dy)
-    ordered = _take(owner, rows, found.order[column], f"total_{column}")
-    starts = np.flatnonzero(np.logical_not(same, out=same))
-    sums = owner.scratch(f"terms_{column}", (len(starts), dy.shape[1]), dy.dtype)
-    gradient[found.codes[column][starts]] = np.add.reduceat(ordered, starts, axis=0, out=sums)
-
-
-def _add_pairs(owner: ScratchOwner, gradient: Array, dy: Array, found: SortedCodes, column: int, same: Array) -> None:
-    """Add up the rows of all codes at once, in pairs."""
-    codes, order = found.codes[column], found.order[column]
-    rows = owner.scratch(f"rows_{column}", dy.shape, dy.dtype)
-    np.copyto(rows, dy)
+def _add_pairs(owner: ScratchOwner, dy: Array, order: Array, same: Array, column: int) -> tuple[Array, Array]:
+    """Return where the codes begin and the sums of their rows, added up for all at once, in pairs."""
     places, ends = _rounds(owner, same)
+    rows = dy if len(ends) == 1 else _copied(owner, dy, f"rows_{column}")  # where one is there, no code stands twice
+    items = rows.view(np.dtype((np.void, rows.shape[1] * rows.itemsize))).reshape(-1)
     for i in range(1, len(ends)):
         later, distance = places[ends[i - 1] : ends[i]], 1 << (i - 1)
         added = _take(owner, order, later, "added")
         target = _take(owner, order, np.subtract(later, distance, out=later), "target")
         total = _take(owner, rows, target, f"total_{column}")
-        rows[target] = np.add(total, _take(owner, rows, added, f"terms_{column}"), out=total)
+        np.add(total, _take(owner, rows, added, f"terms_{column}"), out=total)
+        items.put(target, total.view(items.dtype))  # whole rows, without the memory that indexing would take
     first = places[: ends[0]]
-    sums = _take(owner, rows, _take(owner, order, first, "target"), f"total_{column}")
-    gradient[_take(owner, codes, first, "added")] = sums
+    return first, _take(owner, rows, _take(owner, order, first, "target"), f"sums_{column}")
 
 
 def _rounds(owner: ScratchOwner, same: Array) -> tuple[Array, list[int]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from typing import Annotated, Literal
 
 import numpy as np
@@ -85,11 +86,18 @@ class Conv2dTranspose(WindowProducts):
         self.lengths = ctx.lengths
         self.x = without_padding(self, x, ctx.lengths, "x")
         y = self.scratch("y", (len(x), *self._sizes(x.shape[1:-1]), self.filters))
-        self._multiply_transposed(self.x, self.windows, y)
-        self._add_offset(y)
+        matrices = self._matrices(turned=not self._adds_up(self.filters, x.shape[-1]))
+        line = self._line_of_bias(y)
+        for rows in self._pieces_of(y):
+            self._multiply_transposed(self.x[rows], matrices, y[rows])
+            self._finish(y[rows], line)
         if ctx.lengths is not None:
             ctx.lengths = self._new_lengths(ctx.lengths)
-        return y if self.activation is None else self.activation.forward(y, ctx)
+        return self._activated(y, ctx)
+
+    def _pieces_of(self, y: Array) -> Iterator[slice]:
+        """Return parts of a batch that pass through the layer one after the other."""
+        return self._pieces(len(y), self.x.shape[1:-1], self.windows.places * self.filters + self.x.shape[-1])
 
     def _new_lengths(self, lengths: Array) -> Array:
         """Return the lengths behind the layer, 0 for sequences of no step."""
@@ -101,17 +109,21 @@ class Conv2dTranspose(WindowProducts):
         return found
 
     def backward(self, dy: Array) -> Array | None:
-        if self.activation is not None:
-            dy = np.asarray(self.activation.backward(dy))
-        if self.bias:
-            self._add_bias_gradient(dy)
-        dx: Array | None = None
-        if self.needs_input_gradient:
-            dx = self.scratch("dx", self.x.shape)
-            self.kept = self._multiply(dy, self.windows, self._matrices(), dx)
-            clear_padding(self, dx, self.lengths)
-        self._add_kernel_gradient(dy, self.windows, self.x)
-        return dx
+        dy = self._before_activation(dy)
+        dx = self.scratch("dx", self.x.shape) if self.needs_input_gradient else None
+        slot, matrices = self.weights.gradient_slot(), self._matrices()
+        total = self._total(slot)
+        offset = self.offset.gradient_slot() if self.bias else None
+        for rows in self._pieces_of(dy):
+            part, first = self._part_before_activation(dy, rows), rows.start == 0
+            if offset is not None:
+                self._add_to_bias_gradient(part, offset, first=first)
+            columns = None if dx is None else self._multiply(part, self.windows, matrices, dx[rows])
+            self._add_to_kernel_gradient(part, self.x[rows], total, first=first, kept=columns)
+        if offset is not None:
+            self.offset.commit()
+        self._commit_kernel_gradient(slot, total)
+        return None if dx is None else clear_padding(self, dx, self.lengths)
 
     def flops(self, in_shape: Shape, out_shape: Shape) -> int:
         return 2 * math.prod(in_shape) * self.windows.places * self.filters

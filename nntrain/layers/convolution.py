@@ -4,22 +4,34 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
-
 from nntrain.core.array import Array, Shape
 from nntrain.core.layer import Context
 from nntrain.core.steps import clear_padding, window_lengths
 from nntrain.core.windows import Windows
-from nntrain.layers.depthwise import depthwise_input_gradient, depthwise_kernel_gradient, depthwise_product
+from nntrain.layers.depthwise import (
+    depthwise_input_gradient,
+    depthwise_kernel_gradient,
+    depthwise_product,
+    depthwise_tiles,
+    depthwise_tiles_back,
+)
 from nntrain.layers.window_products import WindowProducts
 
 
 class Convolution(WindowProducts):
-    """Base of the convolutions: y = activation(windows of x times w + b), for x (B, \\*sizes, C)."""
+    """Base of the convolutions: y = activation(windows of x times w + b), for x (B, \\*sizes, C).
+
+    A batch passes through a few rows at a time, forward and backward, with bias and activation: all that a row needs is
+    then in the processor's cache.
+
+    Attributes:
+        kept: the windows of the latest forward, where gathered in one piece; the kernel's gradient needs them.
+    """
 
     filters: int
     padding: str
     lengths: Array | None
+    kept: Array | None
 
     def _build(self, in_shape: Shape, kernel: Shape, stride: Shape, dilation: Shape) -> Shape:
         *sizes, channels = in_shape
@@ -47,38 +59,72 @@ class Convolution(WindowProducts):
     def forward(self, x: Array, ctx: Context) -> Array:
         self.x, self.lengths, windows = x, ctx.lengths, self.windows
         y = self.scratch("y", (len(x), *windows.counts(x.shape[1:-1]), self.filters))
-        if self.is_depthwise:
-            depthwise_product(self, x, windows, self._by_place(self.weights.value), y, self.lengths)
-            self._add_offset(y)
-        else:
-            self.kept = self._multiply(x, windows, self._matrices(), y, lengths=self.lengths, add_offset=self.bias)
+        line, pieces = self._line_of_bias(y), self._pieces_of(x, y)
+        matrices = depthwise_tiles(self, self._by_place(), y.shape[-2]) if self.is_depthwise else self._matrices()
+        columns: Array | None = None
+        for rows in pieces:
+            part, lengths = y[rows], None if self.lengths is None else self.lengths[rows]
+            if self.is_depthwise:
+                depthwise_product(self, x[rows], windows, matrices, part, lengths)
+            else:
+                columns = self._multiply(x[rows], windows, matrices, part, lengths)
+            self._finish(part, line)
+        self.kept = columns if len(pieces) == 1 else None
         if ctx.lengths is not None:
             axis = (windows.kernel[0], windows.stride[0], windows.dilation[0])
             ctx.lengths = window_lengths(self, ctx.lengths, *axis, self.padding)
-        return y if self.activation is None else self.activation.forward(y, ctx)
+        return self._activated(y, ctx)
+
+    def _pieces_of(self, x: Array, y: Array) -> list[slice]:
+        """Return parts of a batch that pass through the layer one after the other."""
+        channels, places = x.shape[-1], self.windows.places
+        width = 2 * channels if self.is_depthwise else places * (channels // self.blocks) + self.filters
+        return list(self._pieces(len(x), y.shape[1:-1], width))
 
     def backward(self, dy: Array) -> Array | None:
-        if self.activation is not None:
-            dy = np.asarray(self.activation.backward(dy))
-        if self.bias:
-            self._add_bias_gradient(dy)
+        dy = self._before_activation(dy)
+        back = self._kernel_for_input_gradient(dy) if self.needs_input_gradient else None
+        dx = None if back is None else self.scratch("dx", self.x.shape)
+        slot = self.weights.gradient_slot()
+        total = self._by_place(slot) if self.is_depthwise else self._total(slot)
+        offset = self.offset.gradient_slot() if self.bias else None
+        for rows in self._pieces_of(self.x, dy):
+            part, first = self._part_before_activation(dy, rows), rows.start == 0
+            if offset is not None:
+                self._add_to_bias_gradient(part, offset, first=first)
+            self._add_to_gradient(rows, part, total, first=first)
+            if dx is not None and back is not None:
+                self._write_input_gradient(part, back, dx[rows])
+        self.kept = None  # the next product writes over it
+        if offset is not None:
+            self.offset.commit()
         if self.is_depthwise:
-            slot = self._by_place(self.weights.gradient_slot())
-            depthwise_kernel_gradient(self, self.x, self.windows, dy, slot, self.lengths)
             self.weights.commit()
         else:
-            self._add_kernel_gradient(self.x, self.windows, dy, self.lengths)
-        if not self.needs_input_gradient:
-            return None
-        dx = self.scratch("dx", self.x.shape)
-        if self.is_depthwise:
-            depthwise_input_gradient(self, dy, self.windows, self._by_place(self.weights.value), dx)
-        else:
-            self._multiply_transposed(dy, self.windows, dx)
-        return clear_padding(self, dx, self.lengths)
+            self._commit_kernel_gradient(slot, total)
+        return None if dx is None else clear_padding(self, dx, self.lengths)
 
-    def _by_place(self, kernel: Array) -> Array:
-        return kernel.reshape(-1, self.filters)
+    def _add_to_gradient(self, rows: slice, dy: Array, total: Array, *, first: bool) -> None:
+        x, lengths = self.x[rows], None if self.lengths is None else self.lengths[rows]
+        if self.is_depthwise:
+            depthwise_kernel_gradient(self, x, self.windows, dy, total, lengths, first=first)
+        else:
+            self._add_to_kernel_gradient(x, dy, total, first=first, lengths=lengths, kept=self.kept)
+
+    def _kernel_for_input_gradient(self, dy: Array) -> Array:
+        """Return the kernel as :meth:`_write_input_gradient` takes it."""
+        if self.is_depthwise:
+            return depthwise_tiles_back(self, self.windows, self._by_place(), self.x, dy)
+        return self._matrices(turned=not self._adds_up(self.x.shape[-1], self.filters))
+
+    def _write_input_gradient(self, dy: Array, kernel: Array, dx: Array) -> None:
+        if self.is_depthwise:
+            depthwise_input_gradient(self, dy, self.windows, kernel, dx)
+        else:
+            self._multiply_transposed(dy, kernel, dx)
+
+    def _by_place(self, kernel: Array | None = None) -> Array:
+        return (self.weights.value if kernel is None else kernel).reshape(-1, self.filters)
 
     def flops(self, in_shape: Shape, out_shape: Shape) -> int:
         return 2 * self.windows.places * (in_shape[-1] // self.groups) * math.prod(out_shape)

@@ -9,6 +9,7 @@ from annotated_types import Ge, Lt
 
 from nntrain.core.array import Array, Shape
 from nntrain.core.layer import LAYERS, Context, Layer
+from nntrain.layers.chance import keep_factors, normal_draws
 
 
 @LAYERS.register("dropout")
@@ -32,21 +33,14 @@ class Dropout(Layer):
         return in_shape
 
     def forward(self, x: Array, ctx: Context) -> Array:
-        self.kept: Array | None = None
+        self.factors: Array | None = None
         if not ctx.training or self.rate == 0:
             return x
-        # float32 draws, whatever the dtype: they cost half of float64 ones
-        draws = self.scratch("draws", x.shape, np.float32)
-        self.noise(ctx).random(out=draws, dtype=np.float32)
-        self.kept = np.greater_equal(draws, self.rate, out=self.scratch("kept", x.shape, np.bool_))
-        return self._apply(x, self.kept, "y")
+        self.factors = keep_factors(self, ctx, x.shape, self.rate)
+        return np.multiply(x, self.factors, self.scratch("y", x.shape))
 
     def backward(self, dy: Array) -> Array:
-        return dy if self.kept is None else self._apply(dy, self.kept, "dx")
-
-    def _apply(self, values: Array, kept: Array, key: str) -> Array:
-        out = np.multiply(values, 1.0 / (1.0 - self.rate), out=self.scratch(key, values.shape))
-        return np.multiply(out, kept, out=out)
+        return dy if self.factors is None else np.multiply(dy, self.factors, self.scratch("dx", dy.shape))
 
 
 @LAYERS.register("gaussian_noise")
@@ -69,10 +63,9 @@ class GaussianNoise(Layer):
     def forward(self, x: Array, ctx: Context) -> Array:
         if not ctx.training or self.standard_deviation == 0:
             return x
-        draws = self.scratch("draws", x.shape, np.float32)
-        self.noise(ctx).standard_normal(out=draws, dtype=np.float32)
-        np.multiply(draws, self.standard_deviation, out=draws)
-        return np.add(x, draws, out=self.scratch("y", x.shape))
+        draws = normal_draws(self, ctx, x.shape)
+        y = np.multiply(draws, self.number(self.standard_deviation), self.scratch("y", x.shape))
+        return np.add(x, y, y)
 
     def backward(self, dy: Array) -> Array:
         return dy

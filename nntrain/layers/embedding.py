@@ -11,7 +11,7 @@ from nntrain.core.array import Array, Shape
 from nntrain.core.initializers import INITIALIZERS, InitializerLike
 from nntrain.core.layer import LAYERS, Context, Layer
 from nntrain.core.steps import clear_padding
-from nntrain.layers.code_sums import sort_codes, write_sums
+from nntrain.layers.code_sums import sort_codes, sums_by_code
 from nntrain.layers.rows import as_rows, reshaped
 
 
@@ -49,7 +49,7 @@ class Embedding(Layer):
     def build(self, in_shape: Shape) -> Shape:
         if len(in_shape) not in (1, 2) or in_shape[1:] not in ((), (1,)):
             raise self.shape_error("sequences of codes of shape (steps,) or (steps, 1)", in_shape)
-        self.table = self.add_parameter("table", (self.vocabulary, self.dimensions), self.initializer)
+        self.table = self.add_parameter("table", (self.vocabulary, self.dimensions), self.initializer, rowwise=True)
         return (in_shape[0], self.dimensions)
 
     def forward(self, x: Array, ctx: Context) -> Array:
@@ -72,8 +72,7 @@ class Embedding(Layer):
 
     def backward(self, dy: Array) -> Array | None:
         codes = sort_codes(self, self.codes.reshape(1, self.codes.size))
-        write_sums(self, self.table.gradient_slot(), as_rows(self, dy, "dy"), codes)
-        self.table.commit()
+        self.table.add_rows(*sums_by_code(self, as_rows(self, dy, "dy"), codes))
         if not self.needs_input_gradient:
             return None
         dx = self.scratch("dx", self.in_shape)

@@ -13,7 +13,7 @@ from nntrain.layers.activation import Activation
 from nntrain.layers.normal_tail import fit_for, normal_tail
 
 BLOCK = 65536
-"""Numbers worked on at a time: the many passes over them stay in the cache, and calls are few."""
+"""Numbers worked on at a time: the many passes over six arrays of them stay in the cache, and calls are few."""
 
 INVERSE_ROOT_TAU = 1.0 / math.sqrt(2.0 * math.pi)
 CUBIC = 0.044715
@@ -39,7 +39,7 @@ class Gelu(Activation):
 
     def forward(self, x: Array, ctx: Context) -> Array:
         y, slope = self.scratch("y", x.shape), self.scratch("slope", x.shape)
-        write = _write_exact if self.approximate == "none" else _write_tanh
+        write = self._write_exact if self.approximate == "none" else self._write_tanh
         rows = max(1, BLOCK // max(1, math.prod(x.shape[1:])))
         spares = [self.scratch(f"spare_{i}", (min(rows, len(x)), *x.shape[1:])) for i in range(3)]
         for start in range(0, len(x), rows):
@@ -50,44 +50,47 @@ class Gelu(Activation):
         self.slope = slope
         return y
 
+    def _write_exact(
+        self, x: Array, y: Array, slope: Array, a: Array, tail: Array, spare: Array, training: bool
+    ) -> None:
+        np.absolute(x, a)
+        spare.fill(fit_for(self.dtype).largest)
+        np.minimum(a, spare, out=a)
+        density = slope
+        normal_tail(a, density, tail, spare)
+        # Phi(x) = 1 - Q(|x|) for x > 0, else Q(|x|), without losing digits of small Q
+        np.greater(x, self.number(0.0), out=spare)
+        np.multiply(spare, self.number(-2.0), a)
+        np.add(a, self.number(1.0), a)
+        np.multiply(tail, a, tail)
+        np.add(tail, spare, tail)
+        np.multiply(x, tail, y)
+        if training:
+            np.multiply(density, self.number(INVERSE_ROOT_TAU), slope)
+            np.multiply(slope, x, slope)
+            np.add(slope, tail, slope)
+
+    def _write_tanh(
+        self, x: Array, y: Array, slope: Array, t: Array, inner: Array, spare: Array, training: bool
+    ) -> None:
+        factor, one, number = math.sqrt(2.0 / math.pi), self.number(1.0), self.number
+        np.multiply(x, x, spare)
+        np.multiply(spare, number(factor * CUBIC), inner)
+        np.add(inner, number(factor), inner)
+        np.multiply(inner, x, t)
+        np.tanh(t, t)
+        np.add(t, one, y)
+        np.multiply(y, number(0.5), y)
+        if training:
+            # Phi + x/2 (1 - t^2) sqrt(2/pi) (1 + 3 * 0.044715 x^2)
+            np.multiply(t, t, t)
+            np.subtract(one, t, t)
+            np.multiply(t, x, t)
+            np.multiply(spare, number(1.5 * factor * CUBIC), spare)
+            np.add(spare, number(0.5 * factor), spare)
+            np.multiply(t, spare, t)
+            np.add(t, y, slope)
+        np.multiply(y, x, y)
+
     def backward(self, dy: Array) -> Array:
-        return np.multiply(dy, self.slope, out=self.scratch("dx", dy.shape))
-
-
-def _write_exact(x: Array, y: Array, slope: Array, a: Array, tail: Array, spare: Array, training: bool) -> None:
-    np.abs(x, out=a)
-    np.minimum(a, fit_for(x.dtype).largest, out=a)
-    density = slope
-    normal_tail(a, density, tail, spare)
-    # Phi(x) = 1 - Q(|x|) for x > 0, else Q(|x|), without losing digits of small Q
-    np.greater(x, 0, out=spare)
-    np.multiply(spare, -2, out=a)
-    np.add(a, 1, out=a)
-    np.multiply(tail, a, out=tail)
-    np.add(tail, spare, out=tail)
-    np.multiply(x, tail, out=y)
-    if training:
-        np.multiply(density, INVERSE_ROOT_TAU, out=slope)
-        np.multiply(slope, x, out=slope)
-        np.add(slope, tail, out=slope)
-
-
-def _write_tanh(x: Array, y: Array, slope: Array, t: Array, inner: Array, spare: Array, training: bool) -> None:
-    factor = math.sqrt(2.0 / math.pi)
-    np.multiply(x, x, out=spare)
-    np.multiply(spare, factor * CUBIC, out=inner)
-    np.add(inner, factor, out=inner)
-    np.multiply(inner, x, out=t)
-    np.tanh(t, out=t)
-    np.add(t, 1, out=y)
-    np.multiply(y, 0.5, out=y)
-    if training:
-        # Phi + x/2 (1 - t^2) sqrt(2/pi) (1 + 3 * 0.044715 x^2)
-        np.multiply(t, t, out=t)
-        np.subtract(1, t, out=t)
-        np.multiply(t, x, out=t)
-        np.multiply(spare, 1.5 * factor * CUBIC, out=spare)
-        np.add(spare, 0.5 * factor, out=spare)
-        np.multiply(t, spare, out=t)
-        np.add(t, y, out=slope)
-    np.multiply(y, x, out=y)
+        return np.multiply(dy, self.slope, self.scratch("dx", dy.shape))

@@ -11,6 +11,7 @@ from nntrain.core.array import Array, Shape
 from nntrain.core.initializers import InitializerLike
 from nntrain.core.layer import LAYERS
 from nntrain.layers.recurrent import EachGate, Recurrent, Unrolled
+from nntrain.layers.step_products import copy_in_blocks, in_parts, parts_of_product
 
 
 @LAYERS.register("gru")
@@ -46,6 +47,8 @@ class GRU(Recurrent):
 
     gates = ("reset", "update", "candidate")
     sigmoids = 2
+    kept_blocks = 6  # h u + c or r h, reset, update, factors of the candidate, of reset and of update
+    work_blocks = 7  # dh, what goes past the product; the gradient of r h; two pairs to compute with
 
     def __init__(
         self,
@@ -69,9 +72,8 @@ class GRU(Recurrent):
         )
         self.reset = reset
 
-    kept_blocks = 4  # reset, update, h u + c or r h, candidate
-    factor_blocks = 4
-    gradient_blocks = slice(0, 4)  # of the gates' sums, of what the third kept block holds, of the candidate's sum
+        # Of the sums of reset and update, of the product with the state where it has one of its own, of the candidate.
+        self.gradient_blocks = 4 if reset == "after" else 3
 
     def build(self, in_shape: Shape) -> Shape:
         out_shape = super().build(in_shape)
@@ -83,123 +85,128 @@ class GRU(Recurrent):
             )
         return out_shape
 
-    def weigh(self) -> None:
-        gates, features, units = 2 * self.units, self.features, self.units
-        if self.reset == "after":
-            weights = self.weights = self.weights_beside(3)
-            weights[gates:, :features] = 0
-            np.copyto(weights[gates:, features], self.recurrent_bias.value)
-        else:
-            self.weights = self.weights_beside(2)
-            self.gate_kernel = self.scratch("gate_kernel", (units, gates))
+    def weigh(self, rows: int) -> None:
+        units, features, after = self.units, self.features, self.reset == "after"
+        weights = self.scratch("weights", (features + 1 + units, (3 if after else 2) * units))
+        kernel = self.recurrent_kernel.value
+        if after:
+            weights[:features, :units] = 0
+            weights[features, :units] = self.recurrent_bias.value
+            weights[features + 1 :, :units] = kernel[:, 2 * units :]
+        self.lay_beside(weights[:, -2 * units :], slice(0, 2), self.half)
+        self.candidate_inputs = self.scratch("candidate_inputs", (features + 1, units))
+        self.candidate_inputs[:features] = self.kernel.value[:, 2 * units :]
+        self.candidate_inputs[features] = self.offset.value[2 * units :]
+        if not after:
             self.candidate_kernel = self.scratch("candidate_kernel", (units, units))
-            np.copyto(self.gate_kernel, self.recurrent_kernel.value[:, :gates])
-            np.copyto(self.candidate_kernel, self.recurrent_kernel.value[:, gates:])
-        self.candidate_inputs = self.scratch("candidate_inputs", (units, features + 1))
-        np.copyto(self.candidate_inputs[:, :features], self.kernel.value[:, gates:].T)
-        np.copyto(self.candidate_inputs[:, features], self.offset.value[gates:])
+            np.copyto(self.candidate_kernel, kernel[:, 2 * units :])
+            kernel = self.scratch("gate_kernel", (units, 2 * units))
+            np.copyto(kernel, self.recurrent_kernel.value[:, : 2 * units])
+        self.set_products(weights, kernel, rows)
+
+    def fixed_views(self, batch: Unrolled) -> tuple[Array, ...]:
+        spare = batch.work[3:5]
+        return spare, spare[0], spare[1], batch.work[5:7]
 
     def forward_views(self, batch: Unrolled, step: int) -> tuple[Array, ...]:
-        values, inputs, states = batch.values[step], batch.inputs, slice(self.features + 1, None)
-        products = 3 if self.reset == "after" else 2
-        return (
-            inputs[step],
-            values[:products].reshape(products * self.units, inputs.shape[2]),
-            values[:2],
-            values[0],
-            values[1],
-            values[2],
-            values[3],
-            inputs[step, states],
-            inputs[step + 1, states],
-        )
+        kept, inputs, states = batch.kept[step], batch.inputs, slice(self.features + 1, None)
+        sums = kept[:3] if self.reset == "after" else kept[1:3]
+        sums = sums.reshape(len(sums) * self.units, inputs.shape[2])
+        parts = parts_of_product((len(sums), inputs.shape[1]), inputs.shape[2])
+        views = inputs[step], in_parts(sums, parts), kept[1:3], *kept, kept[4:6], kept[2:4]
+        return *views, inputs[step, states], inputs[step + 1, states]
 
-    def run(self, batch: Unrolled, count: int) -> None:
-        weights, half, spare = self.weights, self.half, batch.spare[2]
-        np.matmul(self.candidate_inputs, batch.inputs[:count, : self.features + 1], out=batch.values[:count, 3])
-        after = self.reset == "after"
-        for x, sums, sigmoids, reset, update, product, candidate, before, state in batch.forward[:count]:
-            np.dot(weights, x, out=sums)
-            np.tanh(sigmoids, out=sigmoids)
-            np.multiply(sigmoids, half, out=sigmoids)
-            np.add(sigmoids, half, out=sigmoids)
+    def run(self, batch: Unrolled, count: int, training: bool) -> None:
+        weights, weighted, after = self.way_on.matrix, self.way_on.into, self.reset == "after"
+        half, one = self.half, self.one
+        pair, left, right, _ = batch.fixed
+        np.matmul(self.candidate_inputs.T, batch.inputs[:count, : self.features + 1], batch.kept[:count, 3])
+        for views in batch.forward[:count]:
+            x, sums, gates, product, r, z, n, by_r, by_z, both, z_n, before, state = views
+            weighted(weights, x, sums)
+            np.tanh(gates, gates)
+            np.multiply(gates, half, gates)
+            np.add(gates, half, gates)
             if after:
-                np.multiply(reset, product, out=spare)
+                np.multiply(r, product, by_r)
+                np.add(n, by_r, n)
             else:
-                np.multiply(reset, before, out=product)
-                np.dot(self.candidate_kernel.T, product, out=spare)
-            np.add(candidate, spare, out=candidate)
-            np.tanh(candidate, out=candidate)
-            np.subtract(before, candidate, out=state)
-            np.multiply(state, update, out=state)
-            np.add(state, candidate, out=state)
-
-    def derive(self, batch: Unrolled, start: int, stop: int) -> None:
-        # dz_z = dh (h_prev - n) z', dz_n = dh (1 - z) (1 - n^2), with s' = s (1 - s) for the sigmoids, and
-        # after: dz_r = dz_n q r' and dq = dz_n r, with q = h_prev u + c; before: dz_r = d(r h_prev) h_prev r'.
-        values, factors, one = batch.values[start:stop], batch.factors[: stop - start], self.one
-        states = batch.inputs[start:stop, self.features + 1 :]
-        reset, product, candidate = values[:, 0], values[:, 2], values[:, 3]
-        of_reset, of_update, of_product, of_candidate = (factors[:, block] for block in range(4))
-        np.subtract(one, values[:, :2], out=factors[:, :2])
-        np.multiply(candidate, candidate, out=of_candidate)
-        np.subtract(one, of_candidate, out=of_candidate)
-        np.multiply(of_candidate, of_update, out=of_candidate)
-        np.multiply(factors[:, :2], values[:, :2], out=factors[:, :2])
-        np.subtract(states, candidate, out=of_product)
-        np.multiply(of_update, of_product, out=of_update)
-        if self.reset == "before":
-            np.multiply(of_reset, states, out=of_reset)
-            return
-        np.multiply(of_reset, product, out=of_reset)
-        np.multiply(of_reset, of_candidate, out=of_reset)
-        np.multiply(of_candidate, reset, out=of_product)
+                np.multiply(r, before, by_r)
+                np.dot(self.candidate_kernel.T, by_r, left)
+                np.add(n, left, n)
+                product[...] = by_r
+            np.tanh(n, n)
+            np.subtract(before, n, by_z)
+            np.multiply(z, by_z, by_z)
+            np.add(by_z, n, state)
+            if training:
+                # Of dh: (1 - z) (1 - n^2) for the sum of n, z (h_prev - n) (1 - z) for that of z; of the gradient of
+                # what r multiplies: r q (1 - r) or r h_prev (1 - r) for that of r.
+                np.multiply(both, gates, pair)
+                np.subtract(both, pair, both)
+                np.multiply(n, n, n)
+                np.subtract(one, z_n, pair)
+                np.multiply(left, right, n)
 
     def backward_views(self, batch: Unrolled, step: int, slot: int) -> tuple[Array, ...]:
-        factors, (total, carried) = batch.factors[slot], batch.spare[:2]
-        reset, update = batch.values[step, :2]
-        rows = factors.shape[2]
-        if self.reset == "after":
-            return factors, total, carried, update, factors[:3].reshape(3 * self.units, rows)
-        gates = factors[:2].reshape(2 * self.units, rows)
-        return factors[1::2], total, carried, update, gates, reset, factors[0], factors[2], factors[3]
+        gradients, (dh, carried, by_product) = batch.gradients[slot], batch.work[:3]
+        blocks = 3 if self.reset == "after" else 2
+        sums = gradients[:blocks].reshape(blocks * self.units, dh.shape[1])
+        views = (
+            *batch.kept[step, 1:],
+            gradients[0],
+            gradients[1],
+            gradients[-1],
+            gradients[2] if self.reset == "after" else by_product,
+        )
+        return *views, sums, dh, carried, in_parts(dh, parts_of_product((self.units, len(sums)), dh.shape[1]))
 
     def step_back(self, views: tuple[Array, ...], cut: bool) -> None:
-        by_state, dh, carried, update, dz = views[:5]
-        np.multiply(update, dh, out=carried)
-        np.multiply(by_state, dh, out=by_state)
-        if self.reset == "before":
-            reset, by_product, product, candidate = views[5:]
-            np.dot(self.candidate_kernel, candidate, out=product)
-            np.multiply(by_product, product, out=by_product)
-            np.multiply(reset, product, out=product)
-            np.add(carried, product, out=carried)
-        if not cut:
-            kernel = self.recurrent_kernel.value if self.reset == "after" else self.gate_kernel
-            np.dot(kernel, dz, out=dh)
-            np.add(dh, carried, out=dh)
-
-    def weight_gradients(self, inputs: Array, dz: Array, batch: Unrolled) -> Array:
-        units, states = self.units, inputs[self.features + 1 :]
-        sums, product, candidate = dz[: 3 * units], dz[2 * units : 3 * units], dz[3 * units :]
+        r, z, of_n, of_r, of_z, dz_r, dz_z, dz_n, by_r, dz, dh, carried, dh_before = views
+        np.multiply(of_n, dh, dz_n)
+        np.multiply(of_z, dh, dz_z)
+        np.multiply(z, dh, carried)
         if self.reset == "after":
-            self.commit_states(states, sums)
-            np.add.reduce(product, axis=1, out=self.recurrent_bias.gradient_slot())
-            self.recurrent_bias.commit()
-            np.copyto(product, candidate)
+            np.multiply(r, dz_n, by_r)
+            np.multiply(of_r, dz_n, dz_r)
         else:
-            np.copyto(product, candidate)
-            self._commit_before(states, sums, batch)
-        self.commit_inputs(inputs, sums)
-        return sums
+            np.dot(self.candidate_kernel, dz_n, by_r)
+            np.multiply(of_r, by_r, dz_r)
+            np.multiply(r, by_r, by_r)
+            np.add(carried, by_r, carried)
+        if not cut:
+            self.way_back.into(self.way_back.matrix, dz, dh_before)
+            np.add(dh, carried, dh)
 
-    def _commit_before(self, states: Array, dz: Array, batch: Unrolled) -> None:
-        """Commit the gradient of u, whose last columns are multiplied by r h."""
-        units, gates = self.units, 2 * self.units
-        reset_states = self.scratch("reset_states", (units, self.order.count, batch.values.shape[3]))
-        np.copyto(reset_states, batch.values[: self.order.count, 2].transpose(1, 0, 2))
-        found = self.scratch("recurrent_gradient", (3 * units, units))
-        np.dot(dz[:gates], states.T, out=found[:gates])
-        np.dot(dz[gates:], reset_states.reshape(states.shape).T, out=found[gates:])
-        np.copyto(self.recurrent_kernel.gradient_slot(), found.T)
-        self.recurrent_kernel.commit()
+    def weight_gradients(self, batch: Unrolled, start: int, stop: int) -> Array:
+        units, gates, width = self.units, 2 * self.units, self.features + 1
+        dz, inputs = self.turned_gradients(batch, stop - start), self.turned_inputs(batch, start, stop)
+        candidate = dz[-units:]
+        self.add_products("gates", dz[:gates], inputs)
+        # With a width that is a multiple of 4 the product takes a third less; what it gives beyond is not used.
+        self.add_products("candidate", candidate, inputs[: -(-width // 4) * 4])
+        if self.reset == "before":
+            self.add_products("state", candidate, self.turned("reset_states", batch.kept[start:stop, 0]))
+            return dz
+        product = dz[gates : 3 * units]
+        self.add_products("state", product, inputs[width - 1 : width + units])
+        if self.needs_input_gradient:
+            np.copyto(product, candidate)
+        return dz[: 3 * units]
+
+    def commit_all(self) -> None:
+        units, features, gates = self.units, self.features, 2 * self.units
+        slots = [parameter.gradient_slot() for parameter in (self.kernel, self.offset, self.recurrent_kernel)]
+        kernel, offset, recurrent = slots
+        of_gates, of_candidate, of_state = (self.totals[key].T for key in ("gates", "candidate", "state"))
+        copy_in_blocks(of_gates[:features], kernel[:, :gates])
+        copy_in_blocks(of_candidate[:features], kernel[:, gates:])
+        np.copyto(offset[:gates], of_gates[features])
+        np.copyto(offset[gates:], of_candidate[features])
+        copy_in_blocks(of_gates[features + 1 : features + 1 + units], recurrent[:, :gates])
+        copy_in_blocks(of_state[-units:], recurrent[:, gates:])
+        for parameter in (self.kernel, self.offset, self.recurrent_kernel):
+            parameter.commit()
+        if self.reset == "after":
+            np.copyto(self.recurrent_bias.gradient_slot(), of_state[0])
+            self.recurrent_bias.commit()

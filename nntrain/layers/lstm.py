@@ -12,6 +12,7 @@ from nntrain.core.array import Array
 from nntrain.core.initializers import InitializerLike
 from nntrain.core.layer import LAYERS
 from nntrain.layers.recurrent import Recurrent, Unrolled
+from nntrain.layers.step_products import in_parts, parts_of_product
 
 
 @LAYERS.register("lstm")
@@ -44,9 +45,9 @@ class LSTM(Recurrent):
 
     gates = ("output", "input", "forget", "candidate")
     sigmoids = 3
-    kept_blocks = 8  # o, i, f, g, the cell before the step, i g, what is kept of the cell, tanh of the cell
-    factor_blocks = 5  # of the cell, o, i, f, g
-    gradient_blocks = slice(1, 5)
+    kept_blocks = 6  # factors of the cell and of the four gates, and the forget gate
+    gradient_blocks = 4
+    work_blocks = 12  # dh, dc, its part by the state; the cell; h, i g, f c; tanh of the cell, g, o, i, f
 
     def __init__(
         self,
@@ -73,75 +74,62 @@ class LSTM(Recurrent):
     def raised(self) -> Sequence[float]:
         return (0.0, 0.0, self.forget_bias, 0.0)
 
-    def weigh(self) -> None:
-        self.weights = self.weights_beside(4)
+    def weigh(self, rows: int) -> None:
+        # The candidate goes first, so that all that is multiplied together lies together.
+        weights = self.scratch("weights", (self.features + 1 + self.units, 4 * self.units))
+        self.lay_beside(weights[:, : self.units], slice(3, 4), self.one)
+        self.lay_beside(weights[:, self.units :], slice(0, 3), self.half)
+        self.set_products(weights, self.recurrent_kernel.value, rows)
+
+    def fixed_views(self, batch: Unrolled) -> tuple[Array, ...]:
+        work = batch.work
+        sums = work[8:].reshape(4 * self.units, work.shape[2])
+        parts = parts_of_product((len(sums), batch.inputs.shape[1]), sums.shape[1])
+        return (in_parts(sums, parts), work[8:], work[9:], *work[3:], work[4:7], work[4:6], work[7:9], work[9:11])
 
     def forward_views(self, batch: Unrolled, step: int) -> tuple[Array, ...]:
-        values, inputs = batch.values[step], batch.inputs
-        return (
-            inputs[step],
-            values[:4].reshape(4 * self.units, inputs.shape[2]),
-            values[:3],
-            values[1:3],
-            values[3:5],
-            batch.values[step + 1, 4],
-            values[5:7],
-            values[5],
-            values[6],
-            values[7],
-            values[0],
-            inputs[step + 1, self.features + 1 :],
-        )
+        inputs, kept = batch.inputs, batch.kept[step]
+        return inputs[step], inputs[step + 1, self.features + 1 :], kept[:2], kept[2:5], kept[5]
 
-    def run(self, batch: Unrolled, count: int) -> None:
-        weights, half = self.weights, self.half
-        for views in batch.forward[:count]:
-            x, sums, sigmoids, input_forget, candidate_cell, cell, products, new, kept, cell_tanh, output, state = views
-            np.dot(weights, x, out=sums)
-            np.tanh(sums, out=sums)
-            np.multiply(sigmoids, half, out=sigmoids)
-            np.add(sigmoids, half, out=sigmoids)
-            np.multiply(input_forget, candidate_cell, out=products)
-            np.add(kept, new, out=cell)
-            np.tanh(cell, out=cell_tanh)
-            np.multiply(output, cell_tanh, out=state)
-
-    def derive(self, batch: Unrolled, start: int, stop: int) -> None:
-        # Of the state: o (1 - tanh(c)^2) for the cell, tanh(c) o' for dz_o; of the cell: g i', c_prev f', i (1 - g^2),
-        # where s' = s (1 - s). All are written with the products that the way forward has left.
-        values, factors, one = batch.values[start:stop], batch.factors[: stop - start], self.one
-        states = batch.inputs[start + 1 : stop + 1, self.features + 1 :]
-        of_cell, of_output, of_candidate = factors[:, 0], factors[:, 1], factors[:, 4]
-        np.subtract(one, values[:, :3], out=factors[:, 1:4])
-        np.multiply(of_output, states, out=of_output)
-        np.multiply(factors[:, 2:4], values[:, 5:7], out=factors[:, 2:4])
-        np.multiply(values[:, 5], values[:, 3], out=of_candidate)
-        np.subtract(values[:, 1], of_candidate, out=of_candidate)
-        np.multiply(states, values[:, 7], out=of_cell)
-        np.subtract(values[:, 0], of_cell, out=of_cell)
+    def run(self, batch: Unrolled, count: int, training: bool) -> None:
+        weights, product, half = self.way_on.matrix, self.way_on.into, self.half
+        (sums, gates, sigmoids, cell, h, new, old, cell_tanh, g, o, i, f), more = batch.fixed[:12], batch.fixed[12:]
+        products, h_new, tanh_g, o_i = more
+        cell.fill(0)
+        for x, state, of_cell_g, of_sigmoids, forget in batch.forward[:count]:
+            product(weights, x, sums)
+            np.tanh(gates, gates)
+            np.multiply(sigmoids, half, sigmoids)
+            np.add(sigmoids, half, sigmoids)
+            np.multiply(i, g, new)
+            np.multiply(f, cell, old)
+            np.add(new, old, cell)
+            np.tanh(cell, cell_tanh)
+            np.multiply(o, cell_tanh, h)
+            state[...] = h
+            if training:
+                # Of the state: o (1 - tanh(c)^2) for the cell, h (1 - o) for the sum of o; of the cell: i (1 - g^2),
+                # i g (1 - i) and f c_prev (1 - f).
+                np.multiply(h_new, tanh_g, of_cell_g)
+                np.subtract(o_i, of_cell_g, of_cell_g)
+                np.multiply(products, sigmoids, of_sigmoids)
+                np.subtract(products, of_sigmoids, of_sigmoids)
+                forget[...] = f
 
     def backward_views(self, batch: Unrolled, step: int, slot: int) -> tuple[Array, ...]:
-        factors, (total, carried) = batch.factors[slot], batch.spare[:2]
-        return (
-            factors[:2],
-            total,
-            factors[0],
-            carried,
-            factors[2:],
-            batch.values[step, 2],
-            factors[1:].reshape(4 * self.units, factors.shape[2]),
-        )
+        gradients, dh = batch.gradients[slot], batch.work[0]
+        parts = parts_of_product(self.recurrent_kernel.shape, dh.shape[1])
+        dz = gradients.reshape(4 * self.units, dh.shape[1])
+        return (*batch.kept[step], *gradients, dz, *batch.work[:3], in_parts(dh, parts))
 
     def step_back(self, views: tuple[Array, ...], cut: bool) -> None:
-        by_state, dh, dc, carried, by_cell, forget, dz = views
-        np.multiply(by_state, dh, out=by_state)
-        np.add(dc, carried, out=dc)
-        np.multiply(by_cell, dc, out=by_cell)
+        of_cell, of_g, of_o, of_i, of_f, forget, dz_o, dz_i, dz_f, dz_g, dz, dh, dc, by_state, dh_before = views
+        np.multiply(of_o, dh, dz_o)
+        np.multiply(of_cell, dh, by_state)
+        np.add(dc, by_state, dc)
+        np.multiply(of_i, dc, dz_i)
+        np.multiply(of_f, dc, dz_f)
+        np.multiply(of_g, dc, dz_g)
         if not cut:
-            np.multiply(forget, dc, out=carried)
-            np.dot(self.recurrent_kernel.value, dz, out=dh)
-
-    def weight_gradients(self, inputs: Array, dz: Array, batch: Unrolled) -> Array:
-        self.commit_inputs(inputs, dz)
-        self.commit_states(inputs[self.features + 1 :], dz)
-        return dz
+            np.multiply(forget, dc, dc)
+            self.way_back.into(self.way_back.matrix, dz, dh_before)

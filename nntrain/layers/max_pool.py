@@ -10,8 +10,9 @@ import numpy as np
 from nntrain.core.array import Array
 from nntrain.core.layer import LAYERS, Context
 from nntrain.core.steps import clear_padding, without_padding
+from nntrain.core.windows import copy_runs
 from nntrain.layers.pool import Pool, Pool1d, Pool2d
-from nntrain.layers.window_passes import AxisWindows, along, collect, copy_runs, outlets, resized, spread
+from nntrain.layers.window_passes import AxisWindows, along, collect, outlets, resized, spread
 
 FEW_PLACES = 4
 """Places of a window up to which it is faster to take all at once than one axis after the other."""

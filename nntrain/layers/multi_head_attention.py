@@ -12,6 +12,7 @@ from nntrain.core.array import Array, Shape
 from nntrain.core.initializers import INITIALIZERS, InitializerLike
 from nntrain.core.layer import LAYERS, Context, Layer
 from nntrain.core.steps import clear_padding, padding_mask, without_padding
+from nntrain.layers.chance import keep_factors
 from nntrain.layers.rows import as_rows, parts_of
 
 MASKED = -1e30
@@ -104,7 +105,7 @@ class MultiHeadAttention(Layer):
         if ctx.training:
             self.weights = self.scratch("weights", scores)
         hidden = self._hidden_keys(steps, ctx)
-        self.kept = self._kept(scores, ctx)
+        self.kept = keep_factors(self, ctx, scores, self.dropout) if ctx.training and self.dropout else None
         for part in self._parts(shape):
             keys, queries = k[part], q[part].swapaxes(2, 3)
             # Only backward needs the weights of the whole batch.
@@ -147,15 +148,6 @@ class MultiHeadAttention(Layer):
         total = np.matmul(self.ones[:, :steps], scores, out=self.scratch("total", (*scores.shape[:2], 1, steps)))
         np.divide(1, total, out=total)
         np.multiply(scores, total, out=scores)
-
-    def _kept(self, shape: Shape, ctx: Context) -> Array | None:
-        """Return the factors of dropout, 0 or 1 / (1 - dropout), or None without."""
-        if not ctx.training or self.dropout == 0:
-            return None
-        kept = self.scratch("kept", shape, np.float32)
-        self.noise(ctx).random(out=kept, dtype=np.float32)
-        np.greater_equal(kept, self.dropout, out=kept)
-        return np.multiply(kept, 1.0 / (1.0 - self.dropout), out=kept)
 
     def _dropped(self, weights: Array, part: slice) -> Array:
         if self.kept is None:

@@ -10,32 +10,34 @@ from annotated_types import Ge, Le
 from nntrain.core.array import Array, Shape
 from nntrain.core.initializers import Constant
 from nntrain.core.layer import LAYERS, Context
-from nntrain.layers.activation import Activation
+from nntrain.layers.activation import Activation, InPlaceActivation
 
 
 @LAYERS.register("relu")
-class Relu(Activation):
+class Relu(InPlaceActivation):
     """Rectified linear unit: y = max(x, 0), with derivative 0 at 0 (Nair and Hinton 2010).
 
-    >>> Relu().forward(np.array([[-1.0, 2.0]], np.float32), Context()).tolist()
+    >>> layer = Relu()
+    >>> layer.build((2,))
+    (2,)
+    >>> layer.forward(np.array([[-1.0, 2.0]], np.float32), Context()).tolist()
     [[0.0, 2.0]]
     """
 
-    def forward(self, x: Array, ctx: Context) -> Array:
-        self.y = np.maximum(x, self.zero, out=self.scratch("y", x.shape))
-        return self.y
+    def apply(self, x: Array, out: Array) -> None:
+        self.bounded(np.maximum, x, 0.0, out)
 
-    def backward(self, dy: Array) -> Array:
+    def pull_back(self, dy: Array, y: Array, out: Array) -> Array:
         # A boolean mask made from the output is a quarter of the memory traffic of a float one.
-        mask = np.greater(self.y, 0, out=self.scratch("mask", self.y.shape, np.bool_))
-        return np.multiply(dy, mask, out=self.scratch("dx", dy.shape))
+        mask = np.greater(y, 0, out=self.scratch("mask", y.shape, np.bool_))
+        return np.multiply(dy, mask, out=out)
 
     def health(self) -> dict[str, float]:
         return {"dead_share": float(np.mean(~self.y.any(axis=0)))}
 
 
 @LAYERS.register("relu6")
-class Relu6(Activation):
+class Relu6(InPlaceActivation):
     """Rectified linear unit with a ceiling: y = min(max(x, 0), 6), with derivative 0 at 0 and at 6 (Krizhevsky 2010).
 
     >>> layer = Relu6()
@@ -47,21 +49,15 @@ class Relu6(Activation):
 
     cost: ClassVar[int] = 2
 
-    def build(self, in_shape: Shape) -> Shape:
-        super().build(in_shape)
-        self.high = self.constant(6.0)
-        return in_shape
+    def apply(self, x: Array, out: Array) -> None:
+        self.bounded(np.maximum, x, 0.0, out)
+        self.bounded(np.minimum, out, 6.0, out)
 
-    def forward(self, x: Array, ctx: Context) -> Array:
-        y = np.maximum(x, self.zero, out=self.scratch("y", x.shape))
-        self.y = np.minimum(y, self.high, out=y)
-        return self.y
-
-    def backward(self, dy: Array) -> Array:
-        mask = np.greater(self.y, 0, out=self.scratch("mask", self.y.shape, np.bool_))
-        below = np.less(self.y, 6, out=self.scratch("below", self.y.shape, np.bool_))
+    def pull_back(self, dy: Array, y: Array, out: Array) -> Array:
+        mask = np.greater(y, 0, out=self.scratch("mask", y.shape, np.bool_))
+        below = np.less(y, 6, out=self.scratch("below", y.shape, np.bool_))
         np.logical_and(mask, below, out=mask)
-        return np.multiply(dy, mask, out=self.scratch("dx", dy.shape))
+        return np.multiply(dy, mask, out=out)
 
 
 @LAYERS.register("leaky_relu")

@@ -2,17 +2,22 @@
 
 Inside, a batch lies feature-major: the inputs of a step are a matrix (F + 1 + H, B) that holds the step's features, a
 row of ones for the bias, and the state before the step. One product with the weights beside each other then gives all
-gates, each of them one contiguous piece of memory, and a new state is written right where the next step reads it.
+gates, each of them one contiguous piece of memory, so that a call over one or several of them is a single pass.
 
-Backward, a cell first turns the values of some steps into factors (what the gradient of a gate is per gradient of the
-state), in a few calls for many steps; along the steps themselves is then left little more than one product each. The
-weights' gradients are products over all steps at once.
+In training a cell turns the values of a step into factors (what the gradient of a gate is per gradient of the state)
+while they are in the cache, and keeps only these. Along the steps back is then left little more than one product each.
+The weights' gradients are products over all steps at once.
+
+Measured in bare loops of the long short-term memory, in runs one after the other: factors made on the way forward, or
+from kept values on the way back, cost the same at 64 units and 32 rows; at 128 units and 64 rows the second took 7 to
+9 % more of the whole, for the memory that goes through the cache. Tiny batches show the calls: at 12 steps of 32 units
+the pass forward takes a third longer than it did with factors made on the way back, and the pass back a third less.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
 
@@ -23,9 +28,16 @@ from nntrain.core.initializers import INITIALIZERS, Initializer, InitializerLike
 from nntrain.core.layer import Context, Layer
 from nntrain.core.parameter import Parameter
 from nntrain.layers.step_order import StepOrder
+from nntrain.layers.step_products import RowProduct, copy_in_blocks
 
 CACHED = 131072
-"""Numbers that the values and factors of the steps treated at once may take: about half of a core's cache."""
+"""Numbers that the gradients of the steps gone back together may take, or as many as there are weights."""
+
+LINE = 64
+"""Bytes at whose multiples the memory begins: a vector then never lies across two lines of the cache."""
+
+WIDE = 512
+"""Units from which weights are turned first: at 512 products took 8 to 30 % less, at 256 it depended on the rows."""
 
 MOST_UNROLLED = 8
 """Shapes of batches whose views are kept; a training run has two, and a service not many."""
@@ -56,18 +68,20 @@ class Unrolled:
     Attributes:
         memory: holds all of it.
         inputs: (T + 1, F + 1 + H, B) features, a one and the state before each step; the last has a state only.
-        values: (T + 1, blocks, H, B) what the cell keeps of each step.
-        factors: (chunk, blocks, H, B) factors, and in their place then gradients, of some steps.
-        spare: (3, H, B) gradient of the state, what of it goes past the product, and an array for the cell.
-        forward: what the cell uses in each step.
-        backward: what the cell uses in each step back.
+        kept: (T, blocks, H, B) what the cell keeps of each step for the way back.
+        gradients: (chunk, blocks, H, B) gradients of the sums before the activations, of some steps.
+        work: (blocks, H, B) gradient of the state, what of it goes past the product, and what the cell computes with.
+        fixed: the pieces of memory that ``run`` uses in each step.
+        forward: those that it uses in one step, step by step.
+        backward: those that ``step_back`` uses.
     """
 
     memory: Array
     inputs: Array
-    values: Array
-    factors: Array
-    spare: Array
+    kept: Array
+    gradients: Array
+    work: Array
+    fixed: tuple[Array, ...] = ()
     forward: list[tuple[Array, ...]] = field(default_factory=list)
     backward: list[tuple[Array, ...]] = field(default_factory=list)
 
@@ -81,16 +95,16 @@ class Recurrent(Layer):
     Attributes:
         gates: names of the blocks of ``units`` columns in the kernels, in order.
         sigmoids: how many of them, the first ones, are squashed by a sigmoid.
-        kept_blocks: values that are kept of a step.
-        factor_blocks: factors of a step back, and gradients that come in their place.
-        gradient_blocks: which of these are gradients of sums before an activation.
+        kept_blocks: factors and values that are kept of a step.
+        gradient_blocks: gradients of sums before an activation.
+        work_blocks: what a step needs besides, the gradients of the state counted.
     """
 
     gates: ClassVar[tuple[str, ...]]
     sigmoids: ClassVar[int]
     kept_blocks: ClassVar[int]
-    factor_blocks: ClassVar[int]
-    gradient_blocks: ClassVar[slice]
+    work_blocks: ClassVar[int]
+    gradient_blocks: int
 
     def __init__(
         self,
@@ -128,8 +142,6 @@ class Recurrent(Layer):
             "bias", (count * units,), EachGate(self.bias_initializer, self.raised()), penalized=False, fans=fans
         )
         self.half, self.one = np.array(0.5, self.dtype), np.array(1.0, self.dtype)
-        self.scales = np.ones(count * units, self.dtype)
-        self.scales[: self.sigmoids * units] = 0.5
         return (in_shape[0], units) if self.return_sequences else (units,)
 
     def raised(self) -> Sequence[float]:
@@ -153,42 +165,48 @@ class Recurrent(Layer):
             np.copyto(inputs[:, : self.features], 0, where=order.padding[:, :count].T[:, None])
         inputs[:, self.features].fill(1)
         batch.inputs[0, state:].fill(0)
-        batch.values[0].fill(0)
-        self.weigh()
-        self.run(batch, count)
+        self.weigh(rows)
+        self.run(batch, count, ctx.training)
         states = batch.inputs[1 : count + 1, state:]
         if self.return_sequences:
             return order.put_back(states, "y")
         ctx.lengths = None
         y = self.scratch("y", (rows, self.units))
-        if order.lengths is not None:
-            y.fill(0)  # for rows without steps
+        if order.lengths is None:
+            np.copyto(y.T, states[-1])
+            return y
+        y.fill(0)  # for rows without steps
         for step, rows_that_end in order.ends.items():
             np.copyto(y.T, states[step], where=rows_that_end)
         return y
 
     def _unroll(self, rows: int, steps: int) -> Unrolled:
         """Return the memory for batches of this shape: the same for all shapes, with views made once for each."""
-        block = (self.units, rows)
-        chunk = max(1, min(steps, CACHED // max(1, (self.kept_blocks + self.factor_blocks) * math.prod(block))))
+        block, width = (self.units, rows), self.features + 1 + self.units
+        # The weights' gradients are added once a chunk, which is seldom enough where they take less than it does.
+        together = max(CACHED, len(self.gates) * self.units * width)
+        chunk = max(1, min(steps, together // max(1, self.gradient_blocks * math.prod(block))))
         shapes = (
-            (steps + 1, self.features + 1 + self.units, rows),
-            (steps + 1, self.kept_blocks, *block),
-            (chunk, self.factor_blocks, *block),
-            (3, *block),
+            (steps + 1, width, rows),
+            (steps, self.kept_blocks, *block),
+            (chunk, self.gradient_blocks, *block),
+            (self.work_blocks, *block),
         )
-        memory = self.scratch("memory", (sum(map(math.prod, shapes)),))
+        line = LINE // self.dtype.itemsize
+        memory = self.scratch("memory", (sum(map(math.prod, shapes)) + len(shapes) * line,))
         found = self._unrolled.get((rows, steps))
         if found is not None and found.memory is memory.base:
             return found
         if found is not None or len(self._unrolled) >= MOST_UNROLLED:
             self._unrolled.clear()  # where the memory has grown, views would keep what it was
-        ends = np.cumsum([math.prod(shape) for shape in shapes])
-        inputs, values, factors, spare = (
-            part.reshape(shape) for part, shape in zip(np.split(memory, ends[:-1]), shapes, strict=True)
-        )
-        batch = Unrolled(np.asarray(memory.base), inputs, values, factors, spare)
-        self._unrolled[rows, steps] = batch
+        start, parts = -memory.ctypes.data % LINE // self.dtype.itemsize, []
+        for shape in shapes:
+            size = math.prod(shape)
+            parts.append(memory[start : start + size].reshape(shape))
+            start += -(-size // line) * line
+        inputs, kept, gradients, work = parts
+        batch = self._unrolled[rows, steps] = Unrolled(np.asarray(memory.base), inputs, kept, gradients, work)
+        batch.fixed = self.fixed_views(batch)
         batch.forward = [self.forward_views(batch, step) for step in range(steps)]
         batch.backward = [self.backward_views(batch, step, step % chunk) for step in range(steps)]
         return batch
@@ -197,121 +215,136 @@ class Recurrent(Layer):
 
     def backward(self, dy: Array) -> Array | None:
         batch, count, rows = self.batch, self.order.count, len(dy)
-        blocks = self.gradient_blocks
-        width = (blocks.stop - blocks.start) * self.units
-        dz = self.scratch("dz", (width, count, rows))
-        chunk = len(batch.factors)
-        receive = self._receiver(dy, batch.spare[0])
-        batch.spare[:2].fill(0)
-        for start in range((count - 1) // chunk * chunk, -1, -chunk):
+        chunk, carried = len(batch.gradients), batch.work[:2]
+        receive, receiving = self._receiver(dy, batch.work[0])
+        cuts = range(0, count, self.truncate or max(1, count))
+        dx = self.scratch("dx_steps", (count, rows, self.features)) if self.needs_input_gradient else None
+        carried.fill(0)
+        self.totals: dict[str, Array] = {}
+        for start in range(max(0, count - 1) // chunk * chunk, -1, -chunk):
             stop = min(start + chunk, count)
-            self.derive(batch, start, stop)
             for step in range(stop - 1, start - 1, -1):
-                receive(step)
-                cut = step == 0 or (self.truncate is not None and step % self.truncate == 0)
-                self.step_back(batch.backward[step], cut)
-                if cut:
-                    batch.spare[:2].fill(0)
-            gradients = batch.factors[: stop - start, blocks].reshape(stop - start, width, rows)
-            np.copyto(dz[:, start:stop], gradients.transpose(1, 0, 2))
-        return self._collect(dz.reshape(width, count * rows), batch)
+                if step in receiving:
+                    receive(step)
+                self.step_back(batch.backward[step], step in cuts)
+                if step in cuts:
+                    carried.fill(0)
+            dz = self.weight_gradients(batch, start, stop)
+            if dx is not None:
+                np.dot(dz.T, self.kernel.value.T, dx[start:stop].reshape((stop - start) * rows, self.features))
+        self.commit_all()
+        return None if dx is None else self.order.put_back(dx.transpose(0, 2, 1), "dx")
 
-    def _receiver(self, dy: Array, total: Array) -> Callable[[int], None]:
-        """Return what adds a step's part of ``dy`` to the gradient of the state (H, B)."""
+    def _receiver(self, dy: Array, total: Array) -> tuple[Callable[[int], None], Container[int]]:
+        """Return what adds a step's part of ``dy`` to the gradient of the state (H, B), and the steps that have one."""
         if self.return_sequences:
             steps = self.scratch("dy_steps", (self.order.count, *total.shape))
             self.order.read(dy, steps, "dy_read")
 
             def add(step: int) -> None:
-                np.add(total, steps[step], out=total)
+                np.add(total, steps[step], total)
 
-            return add
+            return add, range(self.order.count)
         ends = self.order.ends
 
         def begin(step: int) -> None:
-            if step in ends:
-                np.copyto(total, dy.T, where=ends[step])  # behind the end of its sequence a row's gradient is 0
+            np.copyto(total, dy.T, where=ends[step])  # behind the end of its sequence a row's gradient is 0
 
-        return begin
-
-    def _collect(self, dz: Array, batch: Unrolled) -> Array | None:
-        """Take the weights' gradients from those of all sums, dz (blocks H, T B); return the input's."""
-        width, rows = self.features + 1 + self.units, batch.inputs.shape[2]
-        inputs = self.scratch("steps", (width, self.order.count, rows))
-        np.copyto(inputs, batch.inputs[: self.order.count].transpose(1, 0, 2))
-        dz = self.weight_gradients(inputs.reshape(width, dz.shape[1]), dz, batch)
-        if not self.needs_input_gradient:
-            return None
-        dx = self.scratch("dx_steps", (dz.shape[1], self.features))
-        np.dot(dz.T, self.kernel.value.T, out=dx)
-        return self.order.put_back(dx.reshape(self.order.count, rows, self.features).transpose(0, 2, 1), "dx")
+        return begin, ends
 
     def flops(self, in_shape: Shape, out_shape: Shape) -> int:
         return 2 * in_shape[0] * (in_shape[1] + 1 + self.units) * len(self.gates) * self.units
 
     # -- what cells are made of
 
-    def weights_beside(self, gates: int) -> Array:
-        """Return w, b and u of the first gates beside each other, (gates H, F + 1 + H), halved for the sigmoids.
+    def lay_beside(self, weights: Array, gates: slice, scale: Array) -> None:
+        """Write w, b and u of some gates beside each other into (F + 1 + H, gates H), each times ``scale``.
 
-        sigmoid(a) = tanh(a / 2) / 2 + 1 / 2, so that one call of tanh serves all gates.
+        A sigmoid's are halved: sigmoid(a) = tanh(a / 2) / 2 + 1 / 2, so that one call of tanh serves all gates.
         """
-        end = gates * self.units
-        weights = self.scratch("weights", (end, self.features + 1 + self.units))
-        scales = self.scales[:end]
-        np.multiply(self.kernel.value[:, :end].T, scales[:, None], out=weights[:, : self.features])
-        np.multiply(self.offset.value[:end], scales, out=weights[:, self.features])
-        np.multiply(self.recurrent_kernel.value[:, :end].T, scales[:, None], out=weights[:, self.features + 1 :])
-        return weights
+        columns, features = slice(gates.start * self.units, gates.stop * self.units), self.features
+        np.multiply(self.kernel.value[:, columns], scale, weights[:features])
+        np.multiply(self.offset.value[columns], scale, weights[features])
+        np.multiply(self.recurrent_kernel.value[:, columns], scale, weights[features + 1 :])
 
-    def commit_inputs(self, inputs: Array, dz: Array) -> None:
-        """Commit the gradients of w and b."""
-        # With a width that is a multiple of 4 the product takes a third less; what it gives beyond is not used.
-        width = min(len(inputs), -(-(self.features + 1) // 4) * 4)
-        found = self.scratch("kernel_gradient", (len(dz), width))
-        np.dot(dz, inputs[:width].T, out=found)
-        np.copyto(self.kernel.gradient_slot(), found[:, : self.features].T)
-        np.copyto(self.offset.gradient_slot(), found[:, self.features])
-        self.kernel.commit()
-        self.offset.commit()
+    def set_products(self, weights: Array, kernel: Array, rows: int) -> None:
+        """Take the weights (F + 1 + H, sums) of the steps, and the kernel (H, sums) of the steps back."""
+        by_rows = weights.T
+        if self.units >= WIDE:
+            by_rows = self.scratch("weight_rows", by_rows.shape)
+            copy_in_blocks(weights.T, by_rows, 16)
+        self.way_on, self.way_back = RowProduct(by_rows, rows), RowProduct(kernel, rows)
 
-    def commit_states(self, states: Array, dz: Array) -> None:
-        """Commit the gradient of u."""
-        # The product with the longer side in front takes half the time of its transpose.
-        found = self.scratch("recurrent_gradient", (len(dz), self.units))
-        np.dot(dz, states.T, out=found)
-        np.copyto(self.recurrent_kernel.gradient_slot(), found.T)
-        self.recurrent_kernel.commit()
+    def turned(self, key: str, steps: Array, width: int = 0) -> Array:
+        """Return (steps, I, B) as (I, steps B) with rows of zeros up to ``width``."""
+        count, own, rows = steps.shape
+        out = self.scratch(key, (max(own, width), count, rows))
+        np.copyto(out[:own], steps.transpose(1, 0, 2))
+        out[own:].fill(0)
+        return out.reshape(len(out), count * rows)
+
+    def turned_inputs(self, batch: Unrolled, start: int, stop: int) -> Array:
+        """Return the inputs of some steps as (F + 1 + H or more, steps B)."""
+        width = batch.inputs.shape[1]
+        # Products are faster where the width is a multiple of the vectors' 16; what more comes out is not used.
+        wide = -(-width // 16) * 16
+        return self.turned("steps", batch.inputs[start:stop], wide if 8 * wide <= 9 * width else 0)
+
+    def turned_gradients(self, batch: Unrolled, count: int) -> Array:
+        """Return the gradients of ``count`` sums that lie together as (blocks H, count B)."""
+        gradients = batch.gradients[:count]
+        return self.turned("dz", gradients.reshape(count, self.gradient_blocks * self.units, gradients.shape[3]))
+
+    def add_products(self, key: str, dz: Array, inputs: Array) -> None:
+        """Add dz (blocks H, steps B) times inputs (I, steps B) to the total (blocks H, I) of this name."""
+        # The product with the longer side in front takes four fifths of the time of its transpose.
+        total = self.totals.get(key)
+        if total is None:
+            self.totals[key] = np.dot(dz, inputs.T, self.scratch(key, (len(dz), len(inputs))))
+            return
+        part = np.dot(dz, inputs.T, self.scratch("part", total.shape))
+        np.add(total, part, total)
+
+    def commit_all(self) -> None:
+        """Commit the gradients of w, b and u from the totals."""
+        features, found = self.features, self.totals["gradients"].T
+        copy_in_blocks(found[:features], self.kernel.gradient_slot())
+        np.copyto(self.offset.gradient_slot(), found[features])
+        copy_in_blocks(found[features + 1 : features + 1 + self.units], self.recurrent_kernel.gradient_slot())
+        for parameter in (self.kernel, self.offset, self.recurrent_kernel):
+            parameter.commit()
 
     # -- what a cell is
 
-    def weigh(self) -> None:
-        """Lay the weights out for the pass through the steps."""
+    def weigh(self, rows: int) -> None:
+        """Lay the weights out for the passes through the steps of a batch of so many rows."""
         raise TypeError(f"{type(self).__name__} does not implement weigh")
 
+    def fixed_views(self, batch: Unrolled) -> tuple[Array, ...]:
+        """Return the pieces of memory that ``run`` uses in each step."""
+        raise TypeError(f"{type(self).__name__} does not implement fixed_views")
+
     def forward_views(self, batch: Unrolled, step: int) -> tuple[Array, ...]:
-        """Return the pieces of memory that ``run`` uses in a step."""
+        """Return the pieces of memory that ``run`` uses in one step."""
         raise TypeError(f"{type(self).__name__} does not implement forward_views")
 
-    def run(self, batch: Unrolled, count: int) -> None:
-        """Go through ``count`` steps; write each state into the next step's inputs."""
+    def run(self, batch: Unrolled, count: int, training: bool) -> None:
+        """Go through ``count`` steps; write each state into the next step's inputs, in training what is kept too."""
         raise TypeError(f"{type(self).__name__} does not implement run")
 
-    def derive(self, batch: Unrolled, start: int, stop: int) -> None:
-        """Write the factors of the steps from ``start`` to ``stop``."""
-        raise TypeError(f"{type(self).__name__} does not implement derive")
-
     def backward_views(self, batch: Unrolled, step: int, slot: int) -> tuple[Array, ...]:
-        """Return the pieces of memory that ``step_back`` uses in a step, whose factors lie in ``slot``."""
+        """Return the pieces of memory that ``step_back`` uses in a step, whose gradients go to ``slot``."""
         raise TypeError(f"{type(self).__name__} does not implement backward_views")
 
     def step_back(self, views: tuple[Array, ...], cut: bool) -> None:
-        """Turn factors into gradients, and the gradient of a step's state into that of the state before it.
+        """Write the gradients of a step's sums, and turn the gradient of its state into that of the state before it.
 
         Where the gradient is cut, what is left in place of the latter does not count.
         """
         raise TypeError(f"{type(self).__name__} does not implement step_back")
 
-    def weight_gradients(self, inputs: Array, dz: Array, batch: Unrolled) -> Array:
-        """Commit the gradients, with inputs (F + 1 + H, T B); return those of the sums that x w is a part of."""
-        raise TypeError(f"{type(self).__name__} does not implement weight_gradients")
+    def weight_gradients(self, batch: Unrolled, start: int, stop: int) -> Array:
+        """Add what some steps give to the totals; return the gradients of the sums of x w, (gates H, steps B)."""
+        dz = self.turned_gradients(batch, stop - start)
+        self.add_products("gradients", dz, self.turned_inputs(batch, start, stop))
+        return dz

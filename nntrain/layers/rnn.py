@@ -11,6 +11,7 @@ from nntrain.core.array import Array
 from nntrain.core.initializers import InitializerLike
 from nntrain.core.layer import LAYERS
 from nntrain.layers.recurrent import Recurrent, Unrolled
+from nntrain.layers.step_products import in_parts, parts_of_product
 
 
 @LAYERS.register("rnn")
@@ -41,8 +42,8 @@ class RNN(Recurrent):
     gates = ("state",)
     sigmoids = 0
     kept_blocks = 0
-    factor_blocks = 1
-    gradient_blocks = slice(0, 1)
+    gradient_blocks = 1
+    work_blocks = 2  # dh, and nothing that goes past the product
 
     def __init__(
         self,
@@ -66,46 +67,45 @@ class RNN(Recurrent):
         )
         self.activation = activation
 
-    def weigh(self) -> None:
-        self.weights = self.weights_beside(1)
+    def weigh(self, rows: int) -> None:
+        weights = self.scratch("weights", (self.features + 1 + self.units, self.units))
+        self.lay_beside(weights, slice(0, 1), self.one)
+        self.set_products(weights, self.recurrent_kernel.value, rows)
+
+    def fixed_views(self, batch: Unrolled) -> tuple[Array, ...]:
+        return ()
 
     def forward_views(self, batch: Unrolled, step: int) -> tuple[Array, ...]:
-        return batch.inputs[step], batch.inputs[step + 1, self.features + 1 :]
+        x, state = batch.inputs[step], batch.inputs[step + 1, self.features + 1 :]
+        return x, state, in_parts(state, parts_of_product((self.units, len(x)), x.shape[1]))
 
-    def run(self, batch: Unrolled, count: int) -> None:
-        weights = self.weights
+    def run(self, batch: Unrolled, count: int, training: bool) -> None:
+        weights, product = self.way_on.matrix, self.way_on.into
         if self.activation == "tanh":
-            for x, state in batch.forward[:count]:
-                np.dot(weights, x, out=state)
-                np.tanh(state, out=state)
+            for x, state, sums in batch.forward[:count]:
+                product(weights, x, sums)
+                np.tanh(state, state)
             return
         padding = self.order.padding
-        for step, (x, state) in enumerate(batch.forward[:count]):
-            np.dot(weights, x, out=state)
+        for step, (x, state, sums) in enumerate(batch.forward[:count]):
+            product(weights, x, sums)
             np.maximum(state, 0, out=state)
             if padding is not None:
                 # Behind its end a sequence's state could grow beyond all numbers.
                 np.copyto(state, 0, where=padding[:, step])
 
-    def derive(self, batch: Unrolled, start: int, stop: int) -> None:
-        factors = batch.factors[: stop - start, 0]
-        states = batch.inputs[start + 1 : stop + 1, self.features + 1 :]
-        if self.activation == "relu":
-            np.sign(states, out=factors)
-            return
-        np.multiply(states, states, out=factors)
-        np.subtract(self.one, factors, out=factors)
-
     def backward_views(self, batch: Unrolled, step: int, slot: int) -> tuple[Array, ...]:
-        return batch.factors[slot, 0], batch.spare[0]
+        dz, dh = batch.gradients[slot, 0], batch.work[0]
+        parts = parts_of_product(self.recurrent_kernel.shape, dh.shape[1])
+        return batch.inputs[step + 1, self.features + 1 :], dz, dh, in_parts(dh, parts)
 
     def step_back(self, views: tuple[Array, ...], cut: bool) -> None:
-        factor, dh = views
-        np.multiply(factor, dh, out=factor)
+        state, dz, dh, dh_before = views
+        if self.activation == "tanh":
+            np.multiply(state, state, dz)
+            np.subtract(self.one, dz, dz)
+        else:
+            np.sign(state, dz)
+        np.multiply(dz, dh, dz)
         if not cut:
-            np.dot(self.recurrent_kernel.value, factor, out=dh)
-
-    def weight_gradients(self, inputs: Array, dz: Array, batch: Unrolled) -> Array:
-        self.commit_inputs(inputs, dz)
-        self.commit_states(inputs[self.features + 1 :], dz)
-        return dz
+            self.way_back.into(self.way_back.matrix, dz, dh_before)

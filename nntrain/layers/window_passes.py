@@ -15,6 +15,7 @@ import numpy as np
 from nntrain.core.array import Array, Shape
 from nntrain.core.scratch import ScratchOwner
 from nntrain.core.steps import window_count
+from nntrain.core.windows import copy_runs
 
 LONG_RUN = 512
 """Bytes from which on NumPy's loops take runs of numbers at full speed, however they are strided."""
@@ -131,18 +132,6 @@ def resized(shape: Shape, axis: int, size: int) -> Shape:
 def has_long_runs(x: Array, axis: int) -> bool:
     """Return whether NumPy's loops are fast on parts of an axis, because what follows it is long."""
     return axis < x.ndim - 2 or x.shape[-1] * x.itemsize >= LONG_RUN
-
-
-def copy_runs(target: Array, source: Array) -> None:
-    """Copy an array into another of its shape, a run of the last axis at a time.
-
-    NumPy copies elements of 64 bytes two times as fast as 16 elements of 4 bytes, and one of 16 bytes 15 times.
-    """
-    item = source.itemsize
-    if source.shape[-1] > 1 and source.strides[-1] == target.strides[-1] == item and source.dtype == target.dtype:
-        run = np.dtype((np.void, source.shape[-1] * item))
-        target, source = target.view(run), source.view(run)
-    np.copyto(target, source)
 
 
 def collect(

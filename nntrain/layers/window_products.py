@@ -9,12 +9,14 @@ import numpy as np
 
 from nntrain.core.array import Array, Shape
 from nntrain.core.initializers import Initializer
-from nntrain.core.layer import Layer
-from nntrain.core.windows import Windows, add_windows, gather, interior, padded_image
-from nntrain.layers.rows import as_rows, parts_of
+from nntrain.core.layer import Context, Layer
+from nntrain.core.windows import Windows, add_windows, gather, interior, is_planar, padded_image
+from nntrain.layers.activation import InPlaceActivation
+from nntrain.layers.rows import as_rows, parts_of, reshaped
+from nntrain.layers.small_products import sum_of_products, times_small
 
-BYTES_OF_WINDOWS = 4 << 20
-"""Windows of a batch are gathered and multiplied a few rows at a time, so that they stay in the processor's cache."""
+BYTES_OF_A_PIECE = 2 << 20
+"""A batch passes through the layer a few rows at a time, so that their windows stay in the processor's cache."""
 
 FILTERS_FOR_A_CHANNEL = 8
 """Up to this ratio of filters to channels, gathering windows of dy is faster than adding windows up to dx."""
@@ -26,14 +28,13 @@ CHANNELS_OF_A_BLOCK = 16
 class WindowProducts(Layer):
     """Base of layers with a kernel (\\*kernel, C / groups, F) that stands at all windows of a batch (B, \\*sizes, C).
 
-    Its methods speak of the convolution from C channels to F; a transposed convolution takes its adjoint, from F
-    channels to C, for the forward pass.
+    Its methods speak of the convolution from C channels to F, and of a piece of the batch at a time; a transposed
+    convolution takes its adjoint, from F channels to C, for the forward pass.
 
     Attributes:
         windows: where the kernel stands.
         groups: parts of the channels and of the filters that know nothing of each other.
         blocks: products that are made for them, each for as many groups as make it worth its while.
-        kept: the matrix of windows of the latest :meth:`_multiply`, where the kernel's gradient can use it again.
     """
 
     groups: int = 1
@@ -54,19 +55,16 @@ class WindowProducts(Layer):
         if self.bias:
             self.offset = self.add_parameter("bias", (units,), self.bias_initializer, penalized=False, fans=fans)
         self.ones = np.ones(1, self.dtype)
-        self.kept: Array | None = None
 
     def _count_blocks(self, width: int) -> int:
         """Return the most blocks that divide the groups and are not narrower than a product is worth."""
         dividing = [n for n in range(1, self.groups + 1) if self.groups % n == 0]
         return max(n for n in dividing if n == 1 or width * (self.groups // n) >= CHANNELS_OF_A_BLOCK)
 
-    def _pieces(self, rows: int, numbers: int) -> Iterator[slice]:
-        """Return parts of a batch whose windows of ``numbers`` a row fit the cache; at least one."""
-        return parts_of(rows, max(1, BYTES_OF_WINDOWS // max(1, numbers * self.dtype.itemsize)))
-
-    def _columns(self, image: Array, windows: Windows, counts: Shape) -> Array:
-        return as_rows(self, image, "columns") if windows.is_pointwise else gather(self, image, windows, counts)
+    def _pieces(self, rows: int, counts: Shape, width: int) -> Iterator[slice]:
+        """Return parts of a batch, at least one, such that windows of a width for each of the counts fit the cache."""
+        numbers = math.prod(counts) * width
+        return parts_of(rows, max(1, BYTES_OF_A_PIECE // max(1, numbers * self.dtype.itemsize)))
 
     def _matrices(self, turned: bool = False) -> Array:
         """Return the kernel as (blocks, places C / blocks, F / blocks), a block being some groups.
@@ -92,106 +90,145 @@ class WindowProducts(Layer):
         channels, filters = kernel.shape[-2], kernel.shape[-1] // self.groups
         return kernel.reshape(-1, channels, self.blocks, self.groups // self.blocks, filters)
 
+    def _windows_of(self, x: Array, windows: Windows, counts: Shape, lengths: Array | None = None) -> Iterator[Array]:
+        """Yield each block's windows of x (B, \\*sizes, C) as (B, windows, numbers of a window); valid until the next.
+
+        Steps past the lengths are zeros.
+        """
+        planar = not windows.is_pointwise and is_planar(windows, x.shape[-1] // self.blocks)
+        for image in padded_image(self, x, windows, lengths, self.blocks, planar):
+            if windows.is_pointwise:
+                yield reshaped(self, image, (len(image), math.prod(counts), image.shape[-1]), "columns")
+            else:
+                yield gather(self, image, windows, counts)
+
     def _multiply(
-        self,
-        x: Array,
-        windows: Windows,
-        matrices: Array,
-        y: Array,
-        *,
-        lengths: Array | None = None,
-        add_offset: bool = False,
+        self, x: Array, windows: Windows, matrices: Array, y: Array, lengths: Array | None = None
     ) -> Array | None:
-        """Write the windows of x (B, \\*sizes, C) times the matrices into y (B, \\*counts, F), and add the offset.
+        """Write the windows of x (B, \\*sizes, C) times the matrices into y (B, \\*counts, F).
 
         Returns:
-            the matrix of all windows, where it was made in one piece.
+            the windows, where there is one block.
         """
-        counts, blocks = y.shape[1:-1], self.blocks
-        filters = y.shape[-1] // blocks
         columns: Array | None = None
-        pieces = 0
-        for rows in self._pieces(len(x), math.prod(counts) * matrices.shape[1]):
-            image, part = padded_image(self, x, rows, windows, lengths, blocks), y[rows]
-            for block in range(blocks):
-                columns = self._columns(image[block], windows, counts)
-                self._write_product(columns, matrices[block], part[..., block * filters : (block + 1) * filters])
-            if add_offset:
-                self._add_offset(part)
-            pieces += 1
-        return columns if pieces == blocks == 1 else None
+        filters = y.shape[-1] // self.blocks
+        for block, columns in enumerate(self._windows_of(x, windows, y.shape[1:-1], lengths)):
+            out = y if self.blocks == 1 else y[..., block * filters : (block + 1) * filters]
+            times_small(columns, matrices[block], out.reshape(*columns.shape[:2], filters))
+        return columns if self.blocks == 1 else None
 
-    def _write_product(self, a: Array, b: Array, out: Array) -> None:
-        if out.flags.c_contiguous:
-            np.dot(a, b, out=out.reshape(-1, out.shape[-1]))
-            return
-        product = self.scratch("product", (len(a), b.shape[1]))
-        np.dot(a, b, out=product)
-        np.copyto(out, product.reshape(out.shape))
+    def _adds_up(self, channels: int, filters: int) -> bool:
+        """Return whether the adjoint adds products up at the windows; else it is a product with windows of dy."""
+        if self.windows.is_pointwise:
+            return False
+        return set(self.windows.stride) != {1} or filters > FILTERS_FOR_A_CHANNEL * channels
 
-    def _multiply_transposed(self, dy: Array, windows: Windows, dx: Array) -> None:
-        """Write dx (B, \\*sizes, C), the adjoint of :meth:`_multiply` on dy (B, \\*counts, F)."""
+    def _multiply_transposed(self, dy: Array, matrices: Array, dx: Array) -> None:
+        """Write dx (B, \\*sizes, C), the adjoint of :meth:`_multiply` on dy (B, \\*counts, F).
+
+        The matrices are to be the turned ones, except where :meth:`_adds_up`.
+        """
         channels, filters = dx.shape[-1] // self.blocks, dy.shape[-1] // self.blocks
-        if windows.is_pointwise or (set(windows.stride) == {1} and filters <= FILTERS_FOR_A_CHANNEL * channels):
-            self._multiply(dy, windows.turned(), self._matrices(turned=True), dx)
+        windows, counts, sizes = self.windows, dy.shape[1:-1], dx.shape[1:-1]
+        if not self._adds_up(channels, filters):
+            self._multiply(dy, windows.turned(), matrices, dx)
             return
-        matrices, counts, sizes = self._matrices(), dy.shape[1:-1], dx.shape[1:-1]
-        for rows in self._pieces(len(dy), math.prod(counts) * matrices.shape[1]):
-            part = dx[rows]
-            image = part
-            if windows.is_padded or self.blocks > 1:
-                image = self.scratch("image", (len(part), *windows.padded(sizes), channels))
-            for block in range(self.blocks):
-                gradient = as_rows(self, dy[rows][..., block * filters : (block + 1) * filters], "dy")
-                columns = self.scratch("columns", (len(gradient), matrices.shape[1]))
-                np.dot(gradient, matrices[block].T, out=columns)
-                image.fill(0)
-                add_windows(columns, image, windows, counts)
-                if image is not part:
-                    target = part[..., block * channels : (block + 1) * channels]
-                    np.copyto(target, interior(image, windows, sizes))
+        image = dx
+        if windows.is_padded or self.blocks > 1:
+            image = self.scratch("image", (len(dx), *windows.padded(sizes), channels))
+        for block in range(self.blocks):
+            gradient = as_rows(self, dy[..., block * filters : (block + 1) * filters], "block")
+            columns = self.scratch("columns", (len(gradient), matrices.shape[1]))
+            np.dot(gradient, matrices[block].T, out=columns)
+            image.fill(0)
+            add_windows(columns, image, windows, counts)
+            if image is not dx:
+                np.copyto(dx[..., block * channels : (block + 1) * channels], interior(image, windows, sizes))
 
-    def _add_kernel_gradient(self, x: Array, windows: Windows, dy: Array, lengths: Array | None = None) -> None:
-        """Add the sum over all windows of x transposed times dy to the kernel's gradient."""
-        slot = self.weights.gradient_slot()
-        parts = self._by_group(slot)
-        places, _, blocks, groups, _ = parts.shape
-        channels, filters, counts = x.shape[-1] // blocks, dy.shape[-1] // blocks, dy.shape[1:-1]
-        shape = (blocks, places * channels, filters)
-        total = slot.reshape(shape) if self.groups == 1 else self.scratch("total", shape)
-        for number, rows in enumerate(self._pieces(len(x), math.prod(counts) * shape[1])):
-            image = padded_image(self, x, rows, windows, lengths, blocks) if self.kept is None else x
-            for block in range(blocks):
-                columns = self.kept
-                if columns is None:
-                    columns = self._columns(image[block], windows, counts)
-                gradient = as_rows(self, dy[rows][..., block * filters : (block + 1) * filters], "dy")
-                out = self.scratch("part", shape[1:]) if number else total[block]
-                np.dot(columns.T, gradient, out=out)
-                if number:
-                    np.add(total[block], out, out=total[block])
-        self.kept = None  # the next product writes over it
+    def _add_to_kernel_gradient(
+        self, x: Array, dy: Array, total: Array, *, first: bool, lengths: Array | None = None, kept: Array | None = None
+    ) -> None:
+        """Add the sum over all windows of x transposed times dy (B, \\*counts, F) to ``total``, or write it there.
+
+        Args:
+            x: (B, \\*sizes, C).
+            dy: gradient of what stands at the windows.
+            total: (blocks, places C / blocks, F / blocks), as :meth:`_total` returns it.
+            first: whether this is the first piece of a batch.
+            lengths: of padded sequences.
+            kept: what :meth:`_multiply` has returned for the same piece, if nothing was written since.
+        """
+        counts, filters = dy.shape[1:-1], dy.shape[-1] // self.blocks
+        found = self._windows_of(x, self.windows, counts, lengths) if kept is None else iter((kept,))
+        for block, columns in enumerate(found):
+            part = dy if self.blocks == 1 else dy[..., block * filters : (block + 1) * filters]
+            gradient = reshaped(self, part, (*columns.shape[:2], filters), "block")
+            if first:
+                sum_of_products(self, columns, gradient, total[block])
+            else:
+                more = self.scratch("part", total.shape[1:])
+                sum_of_products(self, columns, gradient, more)
+                np.add(total[block], more, out=total[block])
+
+    def _total(self, slot: Array) -> Array:
+        """Return where to add up the kernel's gradient, (blocks, places C / blocks, F / blocks)."""
+        places, channels, blocks, groups, filters = self._by_group(slot).shape
+        shape = (blocks, places * groups * channels, groups * filters)
+        return slot.reshape(shape) if self.groups == 1 else self.scratch("total", shape)
+
+    def _commit_kernel_gradient(self, slot: Array, total: Array) -> None:
         if self.groups > 1:
-            by_group = total.reshape(blocks, places, groups, channels // groups, groups, filters // groups)
+            parts = self._by_group(slot)
+            places, channels, blocks, groups, filters = parts.shape
+            by_group = total.reshape(blocks, places, groups, channels, groups, filters)
             for group in range(groups):
                 np.copyto(parts[:, :, :, group], by_group[:, :, group, :, group].transpose(1, 2, 0, 3))
         self.weights.commit()
 
-    def _add_bias_gradient(self, dy: Array) -> None:
-        rows = as_rows(self, dy, "dy")
+    def _add_to_bias_gradient(self, dy: Array, slot: Array, *, first: bool) -> None:
+        """Add the sum of dy (B, \\*counts, F) over all but the last axis to ``slot``, or write it there."""
+        rows = as_rows(self, dy, "block")
         if len(self.ones) < len(rows):
             self.ones = np.ones(len(rows), self.dtype)
-        np.dot(self.ones[: len(rows)], rows, out=self.offset.gradient_slot())
-        self.offset.commit()
+        out = slot if first else self.scratch("bias_part", slot.shape)
+        np.dot(self.ones[: len(rows)], rows, out=out)
+        if not first:
+            np.add(slot, out, out=slot)
 
-    def _add_offset(self, y: Array) -> None:
-        """Add the bias to y (B, \\*counts, F), where there is one, to a line of positions at a time: longer loops."""
-        if not self.bias or not y.size:
-            return
-        line = self.scratch("line", (1, y.shape[-2], self.offset.size))
+    def _line_of_bias(self, y: Array) -> Array | None:
+        """Return the bias once for each position of a line of y, for longer loops; None without a bias."""
+        if not self.bias:
+            return None
+        line = self.scratch("line", (y.shape[-2], self.offset.size))
         np.copyto(line, self.offset.value)
-        lines = y.reshape(-1, line.size)
-        np.add(lines, line.reshape(-1), out=lines)
+        return line.reshape(-1)
+
+    def _finish(self, y: Array, line: Array | None) -> None:
+        """Add the bias to a piece of the output, and apply the activation if that goes piece by piece."""
+        if line is not None and y.size:
+            lines = y.reshape(-1, line.size)
+            np.add(lines, line, out=lines)
+        if isinstance(self.activation, InPlaceActivation):
+            self.activation.apply(y, y)
+
+    def _activated(self, y: Array, ctx: Context) -> Array:
+        """Return the output, given that of :meth:`_finish` for all pieces."""
+        if isinstance(self.activation, InPlaceActivation):
+            self.activation.y = y
+            return y
+        return y if self.activation is None else self.activation.forward(y, ctx)
+
+    def _before_activation(self, dy: Array) -> Array:
+        """Return the gradient before the activation, except where :meth:`_part_before_activation` makes it."""
+        if self.activation is None or isinstance(self.activation, InPlaceActivation):
+            return dy
+        return np.asarray(self.activation.backward(dy))
+
+    def _part_before_activation(self, dy: Array, rows: slice) -> Array:
+        part = dy[rows]
+        if not isinstance(self.activation, InPlaceActivation):
+            return part
+        return self.activation.pull_back(part, self.activation.y[rows], self.scratch("dy", part.shape))
 
     def skip_input_gradient(self) -> bool:
         # The kernel learns in any case, and the activation stands behind it.

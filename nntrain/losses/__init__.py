@@ -1,5 +1,10 @@
-"""All losses; importing this package registers them."""
+"""All losses, and the names that each module registers."""
 
-from nntrain.losses import classification, counts, margin, regression
-
-__all__ = ["classification", "counts", "margin", "regression"]
+NAMES = {
+    "loss": {
+        "classification": ["binary_cross_entropy", "cross_entropy"],
+        "counts": ["poisson"],
+        "margin": ["focal", "hinge", "perceptron", "squared_hinge"],
+        "regression": ["huber", "log_cosh", "mae", "mse", "quantile"],
+    },
+}

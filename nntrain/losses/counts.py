@@ -9,14 +9,15 @@ import numpy as np
 
 from nntrain.core.array import Array
 from nntrain.core.task import TaskKind
-from nntrain.losses.base import LOSSES, FusedLoss
+from nntrain.losses.base import LOSSES
+from nntrain.losses.encoding import AveragedLoss
 
 LARGEST_LOG_RATE = 60.0
 """exp(60) = 1e26 is no rate that counts have; beyond it exp would soon leave float32."""
 
 
 @LOSSES.register("poisson")
-class Poisson(FusedLoss):
+class Poisson(AveragedLoss):
     """Negative log likelihood of counts, y the log of the rate: l_b = (1/D) sum_d exp(y_bd) - t_bd y_bd [+ log t_bd!].
 
     The target is not scaled, must be at least 0, and need not be whole; the prediction is the rate exp(y). Above
@@ -43,22 +44,20 @@ class Poisson(FusedLoss):
         smallest = target.min(initial=0)
         return f"poisson needs counts of at least 0, and the target has {smallest:g}" if smallest < 0 else None
 
-    def compute(self, prediction: Array, target: Array) -> tuple[Array, Array]:
-        shape, outputs = prediction.shape, prediction.shape[1]
+    def elements(self, prediction: Array, target: Array) -> tuple[Array, Array]:
+        shape = prediction.shape
         values, rate = self.scratch("values", shape), self.scratch("rate", shape)
         product = self.scratch("product", shape)
-        np.minimum(prediction, LARGEST_LOG_RATE, out=rate)
-        np.subtract(prediction, rate, out=values)
-        np.exp(rate, out=rate)
-        np.add(values, 1, out=values)
-        np.multiply(values, rate, out=values)
-        np.multiply(prediction, target, out=product, casting="same_kind")
-        np.subtract(values, product, out=values)
+        np.minimum(prediction, self.number(LARGEST_LOG_RATE), out=rate)
+        np.subtract(prediction, rate, values)
+        np.exp(rate, rate)
+        np.add(values, self.number(1.0), values)
+        np.multiply(values, rate, values)
+        np.multiply(prediction, target, product, casting="same_kind")
+        np.subtract(values, product, values)
         if self.full:
-            np.add(values, log_factorial(target), out=values, casting="same_kind")
-        np.subtract(rate, target, out=rate, casting="same_kind")
-        losses = np.add.reduce(values, axis=1, out=self.scratch("losses", (len(values),)))
-        return np.divide(losses, outputs, out=losses), np.divide(rate, outputs, out=rate)
+            np.add(values, log_factorial(target), values, casting="same_kind")
+        return values, np.subtract(rate, target, rate, casting="same_kind")
 
     def link(self, prediction: Array) -> Array:
         rate: Array = np.exp(np.minimum(prediction, LARGEST_LOG_RATE))

@@ -207,15 +207,18 @@ class Focal(MarginLoss):
         np.multiply(slopes, weight, out=slopes)
 
     def subtract_rivals(self, margin: Array, others: Array) -> Array:
-        rows = others.shape[:1]
-        strength = np.maximum.reduce(others, axis=1, out=self.scratch("strength", rows))
-        share = np.subtract(others, strength[:, None], out=self.scratch("dy", others.shape))
+        # Class by class, so that whole vectors of rows are worked on at a time.
+        rivals = self.scratch("rivals", others.shape[::-1])
+        rivals.T[...] = others
+        strength = np.maximum.reduce(rivals, 0, out=self.scratch("strength", others.shape[:1]))
+        np.subtract(rivals, strength, rivals)
         # The largest first, the small rest after it: their sum would round the rest away.
-        np.subtract(margin, strength, out=margin)
-        np.exp(share, out=share)
-        total = np.add.reduce(share, axis=1, out=strength)
-        np.divide(share, total[:, None], out=share)
-        np.subtract(margin, np.log(total, out=total), out=margin)
+        np.subtract(margin, strength, margin)
+        np.exp(rivals, rivals)
+        total = np.add.reduce(rivals, 0, out=strength)
+        share = self.scratch("dy", others.shape)
+        np.divide(rivals, total, share.T)
+        np.subtract(margin, np.log(total, total), margin)
         return share
 
     def link(self, prediction: Array) -> Array:

@@ -11,12 +11,12 @@ from annotated_types import Gt, Lt
 from nntrain.core.array import Array
 from nntrain.core.task import Task, TaskKind
 from nntrain.losses.base import LOSSES
-from nntrain.losses.encoding import CodedLoss, outputs_of_classes
+from nntrain.losses.encoding import AveragedLoss, outputs_of_classes
 
 ANY_TASK: frozenset[TaskKind] = frozenset({"regression", "classification", "multilabel"})
 
 
-class DifferenceLoss(CodedLoss):
+class DifferenceLoss(AveragedLoss):
     """Base of the losses l_b = (1/D) sum_d f(y_bd - t_bd).
 
     On classes (``task: classification``) t is the one-hot code, or 0 and 1 in one output where there are two classes;
@@ -30,20 +30,15 @@ class DifferenceLoss(CodedLoss):
         return outputs_of_classes(task)
 
     def values_and_slopes(self, difference: Array) -> tuple[Array, Array]:
-        """Return f and f' of differences (B, D); the slopes may take the place of the differences."""
+        """Return f and f' (over :attr:`steepness`) of differences (B, D); the slopes may take their place."""
         raise TypeError(f"{type(self).__name__} does not implement values_and_slopes")
 
-    def compute(self, prediction: Array, target: Array) -> tuple[Array, Array]:
+    def elements(self, prediction: Array, target: Array) -> tuple[Array, Array]:
         difference = self.scratch("difference", prediction.shape)
         if target.ndim == 1:
             target = self.indicators(target, prediction.shape)
-        np.subtract(prediction, target, out=difference, casting="same_kind")
-        values, slopes = self.values_and_slopes(difference)
-        if prediction.shape[1] == 1:
-            return values[:, 0], slopes
-        losses = np.add.reduce(values, axis=1, out=self.scratch("losses", (len(values),)))
-        np.divide(losses, prediction.shape[1], out=losses)
-        return losses, np.divide(slopes, prediction.shape[1], out=slopes)
+        np.subtract(prediction, target, difference, casting="same_kind")
+        return self.values_and_slopes(difference)
 
     def link(self, prediction: Array) -> Array:
         if self.task.is_classification and prediction.shape[1] == 1:
@@ -63,9 +58,10 @@ class MeanSquaredError(DifferenceLoss):
     (4.0, array([[4.]]))
     """
 
+    steepness = 2.0
+
     def values_and_slopes(self, difference: Array) -> tuple[Array, Array]:
-        values = np.multiply(difference, difference, out=self.scratch("values", difference.shape))
-        return values, np.multiply(difference, 2, out=difference)
+        return np.multiply(difference, difference, self.scratch("values", difference.shape)), difference
 
 
 @LOSSES.register("mae")
@@ -103,11 +99,12 @@ class Huber(DifferenceLoss):
 
     def values_and_slopes(self, difference: Array) -> tuple[Array, Array]:
         # With c = clip(e, -delta, delta) both branches are c (e - c / 2), and c is the slope.
-        slopes = np.minimum(difference, self.delta, out=self.scratch("slopes", difference.shape))
-        np.maximum(slopes, -self.delta, out=slopes)
-        values = np.multiply(slopes, -0.5, out=self.scratch("values", difference.shape))
-        np.add(values, difference, out=values)
-        return np.multiply(values, slopes, out=values), slopes
+        slopes, values = self.scratch("slopes", difference.shape), self.scratch("values", difference.shape)
+        np.minimum(difference, self.number(self.delta), out=slopes)
+        np.maximum(slopes, self.number(-self.delta), out=slopes)
+        np.multiply(slopes, self.number(-0.5), values)
+        np.add(values, difference, values)
+        return np.multiply(values, slopes, values), slopes
 
 
 @LOSSES.register("log_cosh")
@@ -125,20 +122,21 @@ class LogCosh(DifferenceLoss):
 
     def values_and_slopes(self, difference: Array) -> tuple[Array, Array]:
         shape = difference.shape
-        absolute = np.absolute(difference, out=self.scratch("absolute", shape))
-        near = np.minimum(absolute, 1, out=self.scratch("near", shape))
-        np.multiply(near, 0.5, out=near)
-        np.sinh(near, out=near)
-        np.multiply(near, near, out=near)
-        np.multiply(near, 2, out=near)
-        np.log1p(near, out=near)
-        values = np.multiply(absolute, -2, out=self.scratch("values", shape))
-        np.exp(values, out=values)
-        np.log1p(values, out=values)
-        np.add(values, absolute, out=values)
-        np.subtract(values, math.log(2), out=values)
-        np.copyto(values, near, where=np.less(absolute, 1, out=self.scratch("is_near", shape, np.bool_)))
-        return values, np.tanh(difference, out=difference)
+        absolute = np.absolute(difference, self.scratch("absolute", shape))
+        near = np.minimum(absolute, self.number(1.0), out=self.scratch("near", shape))
+        np.multiply(near, self.number(0.5), near)
+        np.sinh(near, near)
+        np.multiply(near, near, near)
+        np.add(near, near, near)
+        np.log1p(near, near)
+        values = np.multiply(absolute, self.number(-2.0), self.scratch("values", shape))
+        np.exp(values, values)
+        np.log1p(values, values)
+        np.add(values, absolute, values)
+        np.subtract(values, self.number(math.log(2)), values)
+        is_near = np.less(absolute, self.number(1.0), self.scratch("is_near", shape, np.bool_))
+        np.copyto(values, near, where=is_near)
+        return values, np.tanh(difference, difference)
 
 
 @LOSSES.register("quantile")
@@ -166,7 +164,7 @@ class Quantile(DifferenceLoss):
         # The slope is sign(e) / 2 + (1/2 - quantile) |sign(e)|, and the value is slope times e.
         slopes = np.sign(difference, out=self.scratch("slopes", difference.shape))
         shift = np.absolute(slopes, out=self.scratch("values", difference.shape))
-        np.multiply(shift, 0.5 - self.quantile, out=shift)
-        np.multiply(slopes, 0.5, out=slopes)
-        np.add(slopes, shift, out=slopes)
-        return np.multiply(slopes, difference, out=shift), slopes
+        np.multiply(shift, self.number(0.5 - self.quantile), shift)
+        np.multiply(slopes, self.number(0.5), slopes)
+        np.add(slopes, shift, slopes)
+        return np.multiply(slopes, difference, shift), slopes

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Annotated, Any, ClassVar, TypeAlias
@@ -12,6 +12,7 @@ import numpy as np
 
 from nntrain.core.array import Array
 from nntrain.core.task import Task, TaskKind
+from nntrain.metrics import exact
 from nntrain.registry import Registered, Registry
 
 
@@ -143,8 +144,13 @@ def exact_sum(values: Array) -> float:
     Raises:
         Undefined: the sum is beyond the largest number.
     """
+    return exact_sum_of(lambda rows: values[rows], len(values))
+
+
+def exact_sum_of(values: Callable[[slice], Array], count: int) -> float:
+    """Return the sum of N numbers as :func:`exact_sum` does, given what returns those of a stretch of rows."""
     try:
-        return math.fsum(np.ascontiguousarray(values, np.float64).data)
+        return exact.exact_sum_of(values, count)
     except (OverflowError, ValueError):
         raise Undefined("the sum over the rows is not finite") from None
 
@@ -155,16 +161,21 @@ def weighted_mean(values: Array, weight: Array | None) -> float:
     Raises:
         Undefined: there are no rows, or their weights sum to 0.
     """
+    if weight is None and len(values) and values.dtype == np.bool_:
+        return int(np.count_nonzero(values)) / len(values)
+    return weighted_mean_of(lambda rows: values[rows], len(values), weight)
+
+
+def weighted_mean_of(values: Callable[[slice], Array], count: int, weight: Array | None) -> float:
+    """Return the :func:`weighted_mean` of N values, given what returns those of a stretch of rows."""
     if weight is None:
-        if not len(values):
+        if not count:
             raise Undefined("there are no rows")
-        if values.dtype == np.bool_:
-            return int(np.count_nonzero(values)) / len(values)
-        return exact_sum(values) / len(values)
+        return exact_sum_of(values, count) / count
     total = exact_sum(weight)
     if total <= 0:
         raise Undefined("the weights sum to 0")
-    return exact_sum(np.multiply(values, weight, dtype=np.float64)) / total
+    return exact_sum_of(lambda rows: np.multiply(values(rows), weight[rows], dtype=np.float64), count) / total
 
 
 def sums_by_group(groups: Array, count: int, weight: Array | None) -> Array:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Annotated, ClassVar
 
 import numpy as np
@@ -10,7 +11,7 @@ from annotated_types import Gt, Lt
 
 from nntrain.core.array import Array
 from nntrain.core.task import TaskKind
-from nntrain.metrics.base import METRICS, Metric, Predictions, Undefined, exact_sum, weighted_mean
+from nntrain.metrics.base import METRICS, Metric, Predictions, Undefined, exact_sum_of, weighted_mean, weighted_mean_of
 
 
 class RegressionMetric(Metric):
@@ -32,7 +33,8 @@ class RegressionMetric(Metric):
 
 def _counted(predictions: Predictions) -> tuple[Array, Array, Array | None]:
     """Return predicted and true values (N, D) in float64 and the weights, without the rows of weight 0."""
-    predicted, truth = predictions.output.astype(np.float64), predictions.target.astype(np.float64)
+    predicted = predictions.output.astype(np.float64, copy=False)
+    truth = predictions.target.astype(np.float64, copy=False)
     weight = predictions.weight
     if weight is not None:
         counts = weight > 0
@@ -52,7 +54,7 @@ class MeanSquaredError(RegressionMetric):
     """
 
     def of_column(self, predicted: Array, truth: Array, weight: Array | None, name: str) -> float:
-        return weighted_mean(np.square(predicted - truth), weight)
+        return weighted_mean_of(lambda rows: np.square(predicted[rows] - truth[rows]), len(truth), weight)
 
 
 @METRICS.register("rmse")
@@ -78,7 +80,7 @@ class MeanAbsoluteError(RegressionMetric):
     """
 
     def of_column(self, predicted: Array, truth: Array, weight: Array | None, name: str) -> float:
-        return weighted_mean(np.abs(predicted - truth), weight)
+        return weighted_mean_of(lambda rows: np.abs(predicted[rows] - truth[rows]), len(truth), weight)
 
 
 @METRICS.register("mape")
@@ -94,7 +96,11 @@ class MeanAbsolutePercentageError(RegressionMetric):
         zeros = int(np.count_nonzero(truth == 0))
         if zeros:
             raise Undefined(f"target '{name}' is 0 in {zeros} of {len(truth)} rows")
-        return weighted_mean(np.abs((predicted - truth) / truth), weight)
+
+        def share(rows: slice) -> Array:
+            return np.abs((predicted[rows] - truth[rows]) / truth[rows])
+
+        return weighted_mean_of(share, len(truth), weight)
 
 
 @METRICS.register("median_absolute_error")
@@ -150,8 +156,11 @@ class Pinball(RegressionMetric):
         self.quantile = quantile
 
     def of_column(self, predicted: Array, truth: Array, weight: Array | None, name: str) -> float:
-        error = truth - predicted
-        return weighted_mean(np.maximum(self.quantile * error, (self.quantile - 1) * error), weight)
+        def cost(rows: slice) -> Array:
+            error = truth[rows] - predicted[rows]
+            return np.maximum(self.quantile * error, (self.quantile - 1) * error)
+
+        return weighted_mean_of(cost, len(truth), weight)
 
 
 class ExplainedShare(RegressionMetric):
@@ -159,19 +168,32 @@ class ExplainedShare(RegressionMetric):
 
     higher_is_better = True
 
-    def left(self, error: Array, weight: Array | None) -> Array:
-        """Return the errors (N,) whose squares count."""
-        return error
+    def forgiven(self, predicted: Array, truth: Array, weight: Array | None) -> float:
+        """Return the error that does not count, the same in all rows."""
+        return 0.0
 
     def of_column(self, predicted: Array, truth: Array, weight: Array | None, name: str) -> float:
         if len(truth) < 2:
             raise Undefined("fewer than 2 rows have no variance")
-        deviation = truth - weighted_mean(truth, weight)
-        if np.all(truth == truth[0]) or not np.any(deviation):
+        mean = weighted_mean(truth, weight)
+        if truth.min() == truth.max():
             raise Undefined(f"target '{name}' is the same in all rows")
-        ones = 1.0 if weight is None else weight
-        total = exact_sum(ones * np.square(deviation))
-        return 1 - exact_sum(ones * np.square(self.left(truth - predicted, weight))) / total
+        forgiven = self.forgiven(predicted, truth, weight)
+
+        def deviation(rows: slice) -> Array:
+            return np.square(truth[rows] - mean)
+
+        def left(rows: slice) -> Array:
+            return np.square(truth[rows] - predicted[rows] - forgiven)
+
+        total = _weighted_sum(deviation, len(truth), weight)
+        if not total:  # the squares of tiny deviations are 0
+            raise Undefined(f"target '{name}' is the same in all rows")
+        return 1 - _weighted_sum(left, len(truth), weight) / total
+
+
+def _weighted_sum(values: Callable[[slice], Array], count: int, weight: Array | None) -> float:
+    return exact_sum_of(values if weight is None else lambda rows: weight[rows] * values(rows), count)
 
 
 @METRICS.register("r2")
@@ -197,6 +219,5 @@ class ExplainedVariance(ExplainedShare):
     1.0
     """
 
-    def left(self, error: Array, weight: Array | None) -> Array:
-        centered: Array = error - weighted_mean(error, weight)
-        return centered
+    def forgiven(self, predicted: Array, truth: Array, weight: Array | None) -> float:
+        return weighted_mean_of(lambda rows: truth[rows] - predicted[rows], len(truth), weight)

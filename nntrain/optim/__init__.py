@@ -1,31 +1,20 @@
-"""All optimizers and schedules; importing this package registers them."""
+"""All optimizers and schedules, and the names that each module registers."""
 
-from nntrain.optim import (
-    adadelta,
-    adagrad,
-    adam,
-    adamax,
-    annealing,
-    decays,
-    lion,
-    nadam,
-    radam,
-    rmsprop,
-    schedules,
-    sgd,
-)
-
-__all__ = [
-    "adadelta",
-    "adagrad",
-    "adam",
-    "adamax",
-    "annealing",
-    "decays",
-    "lion",
-    "nadam",
-    "radam",
-    "rmsprop",
-    "schedules",
-    "sgd",
-]
+NAMES = {
+    "optimizer": {
+        "adadelta": ["adadelta"],
+        "adagrad": ["adagrad"],
+        "adam": ["adam", "adamw", "amsgrad"],
+        "adamax": ["adamax"],
+        "lion": ["lion"],
+        "nadam": ["nadam"],
+        "radam": ["radam"],
+        "rmsprop": ["rmsprop"],
+        "sgd": ["momentum", "nesterov", "sgd"],
+    },
+    "schedule": {
+        "annealing": ["cosine", "cosine_restarts", "linear", "one_cycle", "polynomial"],
+        "decays": ["exponential", "inverse_time", "multi_step", "step"],
+        "schedules": ["constant"],
+    },
+}

@@ -47,15 +47,18 @@ class Adadelta(Optimizer):
         self.decay = decay
         self.epsilon = epsilon
 
+    def numbers(self, t: int) -> dict[str, float]:
+        return {"decay": self.decay, "epsilon": self.epsilon / (1.0 - self.decay)}
+
     def direction(self, grad: Array, state: Mapping[str, Array], t: int, out: Array) -> None:
         square_sum, step_square_sum = state["square_sum"], state["step_square_sum"]
-        epsilon = self.epsilon / (1.0 - self.decay)
-        np.multiply(grad, grad, out=out)
-        decay_add(square_sum, self.decay, out)
-        np.add(square_sum, epsilon, out=out)
-        np.add(step_square_sum, epsilon, out=state["scratch_0"])
-        np.divide(state["scratch_0"], out, out=out)
-        np.sqrt(out, out=out)
-        np.multiply(out, grad, out=out)
-        np.multiply(out, out, out=grad)
-        decay_add(step_square_sum, self.decay, grad)
+        decay, epsilon, spare = state["decay"], state["epsilon"], state["scratch_0"]
+        np.multiply(grad, grad, out)
+        decay_add(square_sum, decay, out)
+        np.add(square_sum, epsilon, out)
+        np.add(step_square_sum, epsilon, spare)
+        np.divide(spare, out, out)
+        np.sqrt(out, out)
+        np.multiply(out, grad, out)
+        np.multiply(out, out, grad)
+        decay_add(step_square_sum, decay, grad)

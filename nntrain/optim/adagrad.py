@@ -49,10 +49,13 @@ class Adagrad(Optimizer):
     def initial(self, slot: str) -> float:
         return self.initial_sum
 
+    def numbers(self, t: int) -> dict[str, float]:
+        return {"epsilon": self.epsilon}
+
     def direction(self, grad: Array, state: Mapping[str, Array], t: int, out: Array) -> None:
         square_sum = state["square_sum"]
-        np.multiply(grad, grad, out=out)
-        np.add(square_sum, out, out=square_sum)
-        np.sqrt(square_sum, out=out)
-        np.add(out, self.epsilon, out=out)
-        np.divide(grad, out, out=out)
+        np.multiply(grad, grad, out)
+        np.add(square_sum, out, square_sum)
+        np.sqrt(square_sum, out)
+        np.add(out, state["epsilon"], out)
+        np.divide(grad, out, out)

@@ -62,16 +62,19 @@ class Adam(Optimizer):
         self.amsgrad = amsgrad
         self.slots = ("gradient_sum", "square_sum", "largest_square_sum")[: 3 if amsgrad else 2]
 
+    def numbers(self, t: int) -> dict[str, float]:
+        root = math.sqrt(sum_of_shares(self.beta2, t))
+        return {"beta1": self.beta1, "beta2": self.beta2, "epsilon": root * self.epsilon}
+
     def direction(self, grad: Array, state: Mapping[str, Array], t: int, out: Array) -> float:
         gradient_sum, square_sum = state["gradient_sum"], state["square_sum"]
-        root = math.sqrt(sum_of_shares(self.beta2, t))
-        decay_add(gradient_sum, self.beta1, grad)
-        np.multiply(grad, grad, out=grad)
-        decay_add(square_sum, self.beta2, grad)
+        decay_add(gradient_sum, state["beta1"], grad)
+        np.multiply(grad, grad, grad)
+        decay_add(square_sum, state["beta2"], grad)
         if self.amsgrad:
             largest = state["largest_square_sum"]
             square_sum = np.maximum(largest, square_sum, out=largest)
-        np.sqrt(square_sum, out=out)
-        np.add(out, root * self.epsilon, out=out)
-        np.divide(gradient_sum, out, out=out)
-        return root / sum_of_shares(self.beta1, t)
+        np.sqrt(square_sum, out)
+        np.add(out, state["epsilon"], out)
+        np.divide(gradient_sum, out, out)
+        return math.sqrt(sum_of_shares(self.beta2, t)) / sum_of_shares(self.beta1, t)

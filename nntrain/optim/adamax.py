@@ -47,12 +47,15 @@ class Adamax(Optimizer):
         self.beta2 = beta2
         self.epsilon = epsilon
 
+    def numbers(self, t: int) -> dict[str, float]:
+        return {"beta1": self.beta1, "beta2": self.beta2, "epsilon": self.epsilon}
+
     def direction(self, grad: Array, state: Mapping[str, Array], t: int, out: Array) -> float:
         gradient_sum, largest = state["gradient_sum"], state["largest"]
-        decay_add(gradient_sum, self.beta1, grad)
-        np.abs(grad, out=out)
-        np.add(out, self.epsilon, out=out)
-        np.multiply(largest, self.beta2, out=largest)
+        decay_add(gradient_sum, state["beta1"], grad)
+        np.absolute(grad, out)
+        np.add(out, state["epsilon"], out)
+        np.multiply(largest, state["beta2"], largest)
         np.maximum(largest, out, out=largest)
-        np.divide(gradient_sum, largest, out=out)
+        np.divide(gradient_sum, largest, out)
         return 1.0 / sum_of_shares(self.beta1, t)

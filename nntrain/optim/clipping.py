@@ -33,8 +33,8 @@ class Clipping:
         value: largest size of an element.
 
     >>> g = np.array([3.0, 4.0])
-    >>> Clipping(norm=1.0).apply(g), g.round(4).tolist()
-    (5.0, [0.6, 0.8])
+    >>> (g * Clipping(norm=1.0).factor(flat_norm(g))).round(4).tolist()
+    [0.6, 0.8]
     """
 
     def __init__(
@@ -45,21 +45,17 @@ class Clipping:
         self.norm = norm
         self.value = value
 
-    def apply(self, grad: Array) -> float:
-        """Clip ``grad`` (P,) in place and return its norm from before.
-
-        A gradient that is not finite has a norm that is not finite, and stays as it is.
-        """
-        norm = before = flat_norm(grad)
-        if not math.isfinite(before):
-            return before
+    def limit(self, grad: Array) -> None:
+        """Clip each element of ``grad`` (P,), or of a part of it, to ``value``."""
         if self.value is not None:
             np.minimum(grad, self.value, out=grad)
             np.maximum(grad, -self.value, out=grad)
-            norm = before if self.norm is None else flat_norm(grad)
-        if self.norm is not None and norm + NORM_EPSILON > self.norm:
-            np.multiply(grad, self.norm / (norm + NORM_EPSILON), out=grad)
-        return before
+
+    def factor(self, norm: float) -> float:
+        """Return what a gradient of this norm is to be multiplied by."""
+        if self.norm is None or norm + NORM_EPSILON <= self.norm:
+            return 1.0
+        return self.norm / (norm + NORM_EPSILON)
 
 
 def flat_norm(vector: Array) -> float:
@@ -72,19 +68,21 @@ def flat_norm(vector: Array) -> float:
     '5e+30'
     """
     with np.errstate(all="ignore"):
-        total = _sum_of_squares(vector)
-    if UNSAFE < total < math.inf:
-        return math.sqrt(total)
-    return _careful_norm(vector)
+        return norm_from(math.fsum(sum_of_squares(vector[span]) for span in spans(vector.size)), vector)
 
 
-def _sum_of_squares(vector: Array) -> float:
+def norm_from(squares: float, vector: Array) -> float:
+    """Return the norm of ``vector`` (P,), whose sum of squares has been found."""
+    return math.sqrt(squares) if UNSAFE < squares < math.inf else _careful_norm(vector)
+
+
+def sum_of_squares(vector: Array) -> float:
+    """Return the sum of the squares of ``vector`` (P,), at most a block of them; infinite where one overflows."""
+    if vector.size < ROW:
+        return float(vector.dot(vector))
     whole = vector.size - vector.size % ROW
-    total = float(np.dot(vector[whole:], vector[whole:]))
-    if whole:
-        rows = vector[:whole].reshape(-1, ROW)
-        total += float(np.vecdot(rows, rows).sum(dtype=np.float64))
-    return total
+    rows, rest = vector[:whole].reshape(-1, ROW), vector[whole:]
+    return sum(np.vecdot(rows, rows).tolist(), float(rest.dot(rest)))
 
 
 def _careful_norm(vector: Array) -> float:
@@ -93,4 +91,4 @@ def _careful_norm(vector: Array) -> float:
     if largest == 0.0 or not math.isfinite(largest):
         return largest
     parts = [np.divide(vector[span], largest, dtype=np.float64) for span in spans(vector.size)]
-    return largest * math.sqrt(math.fsum(_sum_of_squares(part) for part in parts))
+    return largest * math.sqrt(math.fsum(sum_of_squares(part) for part in parts))

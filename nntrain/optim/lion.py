@@ -46,12 +46,15 @@ class Lion(Optimizer):
         self.beta1 = beta1
         self.beta2 = beta2
 
+    def numbers(self, t: int) -> dict[str, float]:
+        return {"share": (1.0 - self.beta2) * self.beta1 / (1.0 - self.beta1), "beta2": self.beta2}
+
     def direction(self, grad: Array, state: Mapping[str, Array], t: int, out: Array) -> None:
         gradient_sum = state["gradient_sum"]
-        np.multiply(gradient_sum, (1.0 - self.beta2) * self.beta1 / (1.0 - self.beta1), out=out)
-        np.add(out, grad, out=out)
+        np.multiply(gradient_sum, state["share"], out)
+        np.add(out, grad, out)
         to_sign(out, state["scratch_0"])
-        decay_add(gradient_sum, self.beta2, grad)
+        decay_add(gradient_sum, state["beta2"], grad)
 
 
 def to_sign(x: Array, scratch: Array) -> None:

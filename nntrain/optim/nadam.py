@@ -63,19 +63,23 @@ class NAdam(Optimizer):
         self.momentum_decay = momentum_decay
         self._known = (0, 1.0)
 
-    def direction(self, grad: Array, state: Mapping[str, Array], t: int, out: Array) -> float:
-        gradient_sum, square_sum = state["gradient_sum"], state["square_sum"]
+    def numbers(self, t: int) -> dict[str, float]:
         of_gradient, of_average = self._coefficients(t)
         root = math.sqrt(sum_of_shares(self.beta2, t))
-        np.multiply(grad, grad, out=out)
-        decay_add(square_sum, self.beta2, out)
-        decay_add(gradient_sum, self.beta1, grad)
-        np.multiply(gradient_sum, (1.0 - self.beta1) * of_average / of_gradient, out=out)
-        np.add(grad, out, out=grad)
-        np.sqrt(square_sum, out=out)
-        np.add(out, root * self.epsilon, out=out)
-        np.divide(grad, out, out=out)
-        return root * of_gradient
+        ahead = (1.0 - self.beta1) * of_average / of_gradient
+        return {"beta1": self.beta1, "beta2": self.beta2, "ahead": ahead, "epsilon": root * self.epsilon}
+
+    def direction(self, grad: Array, state: Mapping[str, Array], t: int, out: Array) -> float:
+        gradient_sum, square_sum = state["gradient_sum"], state["square_sum"]
+        np.multiply(grad, grad, out)
+        decay_add(square_sum, state["beta2"], out)
+        decay_add(gradient_sum, state["beta1"], grad)
+        np.multiply(gradient_sum, state["ahead"], out)
+        np.add(grad, out, grad)
+        np.sqrt(square_sum, out)
+        np.add(out, state["epsilon"], out)
+        np.divide(grad, out, out)
+        return math.sqrt(sum_of_shares(self.beta2, t)) * self._coefficients(t)[0]
 
     def _coefficients(self, t: int) -> tuple[float, float]:
         """Return what the gradient and the average m are multiplied by; the first is never 0."""

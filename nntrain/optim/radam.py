@@ -54,19 +54,23 @@ class RAdam(Optimizer):
         self.beta2 = beta2
         self.epsilon = epsilon
 
+    def numbers(self, t: int) -> dict[str, float]:
+        epsilon = self.epsilon / math.sqrt(1.0 - self.beta2)
+        return {"beta1": self.beta1, "beta2": self.beta2, "epsilon": epsilon}
+
     def direction(self, grad: Array, state: Mapping[str, Array], t: int, out: Array) -> float:
         gradient_sum, square_sum = state["gradient_sum"], state["square_sum"]
-        decay_add(gradient_sum, self.beta1, grad)
-        np.multiply(grad, grad, out=grad)
-        decay_add(square_sum, self.beta2, grad)
+        decay_add(gradient_sum, state["beta1"], grad)
+        np.multiply(grad, grad, grad)
+        decay_add(square_sum, state["beta2"], grad)
         mean = 1.0 / sum_of_shares(self.beta1, t)
         rectification = self.rectification(t)
         if rectification is None:
             np.copyto(out, gradient_sum)
             return mean
-        np.sqrt(square_sum, out=out)
-        np.add(out, self.epsilon / math.sqrt(1.0 - self.beta2), out=out)
-        np.divide(gradient_sum, out, out=out)
+        np.sqrt(square_sum, out)
+        np.add(out, state["epsilon"], out)
+        np.divide(gradient_sum, out, out)
         return mean * rectification * math.sqrt(sum_of_shares(self.beta2, t))
 
     def rectification(self, t: int) -> float | None:

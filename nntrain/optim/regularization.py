@@ -31,7 +31,7 @@ class Regularization:
     >>> store.value[...] = [3.0, -1.0, 5.0]
     >>> penalties = Regularization(store, l1=0.5, l2=1.0)
     >>> grad = np.zeros(3, np.float32)
-    >>> penalties.add_gradient(grad)
+    >>> penalties.add_gradient(grad, slice(0, 3))
     >>> grad.tolist(), penalties.penalty()
     ([6.5, -2.5, 0.0], 12.0)
     """
@@ -49,17 +49,16 @@ class Regularization:
         self._l2 = (2.0 * l2 * self._penalized).astype(store.dtype) if l2 else None
         self._out = np.empty(min(store.size, BLOCK), store.dtype)
 
-    def add_gradient(self, grad: Array) -> None:
-        """Add the penalties' gradient to ``grad`` (P,)."""
-        for span in spans(self.store.size):
-            value, out = self.store.value[span], self._out[: span.stop - span.start]
-            if self._l2 is not None:
-                np.multiply(value, self._l2[span], out=out)
-                np.add(grad[span], out, out=grad[span])
-            if self._l1 is not None:
-                np.sign(value, out=out)
-                np.multiply(out, self._l1[span], out=out)
-                np.add(grad[span], out, out=grad[span])
+    def add_gradient(self, grad: Array, span: slice) -> None:
+        """Add the penalties' gradient for the parameters at ``span``, at most a block of them, to their ``grad``."""
+        value, out = self.store.value[span], self._out[: len(grad)]
+        if self._l2 is not None:
+            np.multiply(value, self._l2[span], out=out)
+            np.add(grad, out, out=grad)
+        if self._l1 is not None:
+            np.sign(value, out=out)
+            np.multiply(out, self._l1[span], out=out)
+            np.add(grad, out, out=grad)
 
     def penalty(self) -> float:
         """Return l1 sum abs(w) + l2 sum w^2."""

@@ -56,27 +56,31 @@ class RMSprop(Optimizer):
         kept = {"square_sum": True, "gradient_sum": centered, "velocity": momentum > 0}
         self.slots = tuple(slot for slot, needed in kept.items() if needed)
 
+    def numbers(self, t: int) -> dict[str, float]:
+        epsilon = self.epsilon / math.sqrt(1.0 - self.decay)
+        return {"decay": self.decay, "left": 1.0 - self.decay, "epsilon": epsilon, "momentum": self.momentum}
+
     def direction(self, grad: Array, state: Mapping[str, Array], t: int, out: Array) -> float:
         square_sum = state["square_sum"]
-        scale = 1.0 / math.sqrt(1.0 - self.decay)
-        np.multiply(grad, grad, out=out)
-        decay_add(square_sum, self.decay, out)
+        np.multiply(grad, grad, out)
+        decay_add(square_sum, state["decay"], out)
         if self.centered:
-            self._variance(square_sum, state["gradient_sum"], grad, out)
-            np.sqrt(out, out=out)
+            self._variance(state, grad, out)
+            np.sqrt(out, out)
         else:
-            np.sqrt(square_sum, out=out)
-        np.add(out, self.epsilon * scale, out=out)
-        np.divide(grad, out, out=out)
+            np.sqrt(square_sum, out)
+        np.add(out, state["epsilon"], out)
+        np.divide(grad, out, out)
         if self.momentum:
-            decay_add(state["velocity"], self.momentum, out)
+            decay_add(state["velocity"], state["momentum"], out)
             np.copyto(out, state["velocity"])
-        return scale
+        return 1.0 / math.sqrt(1.0 - self.decay)
 
-    def _variance(self, square_sum: Array, gradient_sum: Array, grad: Array, out: Array) -> None:
+    def _variance(self, state: Mapping[str, Array], grad: Array, out: Array) -> None:
         """Write (s - a^2) / (1 - decay) into ``out``."""
-        decay_add(gradient_sum, self.decay, grad)
-        np.multiply(gradient_sum, gradient_sum, out=out)
-        np.multiply(out, 1.0 - self.decay, out=out)
-        np.subtract(square_sum, out, out=out)
+        gradient_sum = state["gradient_sum"]
+        decay_add(gradient_sum, state["decay"], grad)
+        np.multiply(gradient_sum, gradient_sum, out)
+        np.multiply(out, state["left"], out)
+        np.subtract(state["square_sum"], out, out)
         np.maximum(out, 0.0, out=out)

@@ -55,14 +55,16 @@ class SGD(Optimizer):
         self.nesterov = nesterov
         self.slots = ("velocity",) if momentum else ()
 
-    def direction(self, grad: Array, state: Mapping[str, Array], t: int, out: Array) -> None:
+    def numbers(self, t: int) -> dict[str, float]:
+        return {"momentum": self.momentum}
+
+    def direction(self, grad: Array, state: Mapping[str, Array], t: int, out: Array) -> Array | None:
         if not self.momentum:
-            np.copyto(out, grad)
-            return
+            return grad
         velocity = state["velocity"]
-        decay_add(velocity, self.momentum, grad)
-        if self.nesterov:
-            np.multiply(velocity, self.momentum, out=out)
-            np.add(out, grad, out=out)
-        else:
-            np.copyto(out, velocity)
+        decay_add(velocity, state["momentum"], grad)
+        if not self.nesterov:
+            return velocity
+        np.multiply(velocity, state["momentum"], out)
+        np.add(out, grad, out)
+        return None

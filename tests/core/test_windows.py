@@ -14,9 +14,7 @@ from nntrain.core.array import Array, Shape
 from nntrain.core.rng import stream
 from nntrain.core.scratch import ScratchOwner
 from nntrain.core.steps import window_count
-from nntrain.core.windows import Windows, add_windows, gather, interior, padded_image, per_axis
-
-WHOLE = slice(0, None)
+from nntrain.core.windows import Windows, add_windows, gather, interior, is_planar, padded_image, per_axis
 
 
 def numbers(*shape: int) -> Array:
@@ -40,7 +38,7 @@ def textbook_columns(x: Array, windows: Windows, counts: Shape) -> Array:
             inside = all(0 <= w < size for w, size in zip(where, x.shape[1:-1], strict=True))
             row.extend(x[(b, *where)] if inside else np.zeros(x.shape[-1]))
         rows.append(row)
-    return np.array(rows).reshape(len(rows), windows.places * x.shape[-1])
+    return np.array(rows).reshape(len(x), math.prod(counts), windows.places * x.shape[-1])
 
 
 @st.composite
@@ -61,10 +59,11 @@ def test_gathered_windows_are_those_of_the_definition(
     axes = zip(sizes, windows.kernel, windows.stride, windows.dilation, strict=True)
     assert counts == tuple(window_count(*axis, padding) for axis in axes)
     x = numbers(rows, *sizes, channels)
-    image = padded_image(owner(), x, WHOLE, windows)[0]
-    columns = gather(owner(), image, windows, counts)
-    np.testing.assert_array_equal(columns, textbook_columns(x, windows, counts))
-    assert columns.flags.c_contiguous or columns.T.flags.c_contiguous
+    for planar in (False, is_planar(windows, channels)):
+        image = padded_image(owner(), x, windows, planar=planar)[0]
+        columns = gather(owner(), image, windows, counts)
+        np.testing.assert_array_equal(columns, textbook_columns(x, windows, counts))
+        assert columns.flags.c_contiguous or columns.transpose(0, 2, 1).flags.c_contiguous
 
 
 @given(settings_of_windows(), st.integers(0, 3), st.sampled_from([1, 2, 17]))
@@ -74,8 +73,8 @@ def test_adding_windows_is_the_adjoint_of_gathering_them(
     windows, extra, _ = case
     sizes = tuple(reach - 1 + more for reach, more in zip(windows.reach, extra, strict=True))
     counts = windows.counts(sizes)
-    x, columns = numbers(rows, *sizes, channels), numbers(rows * math.prod(counts), windows.places * channels)
-    gathered = gather(owner(), padded_image(owner(), x, WHOLE, windows)[0], windows, counts)
+    x, columns = numbers(rows, *sizes, channels), numbers(rows, math.prod(counts), windows.places * channels)
+    gathered = gather(owner(), padded_image(owner(), x, windows)[0], windows, counts)
     image = np.zeros((rows, *windows.padded(sizes), channels))
     add_windows(columns, image, windows, counts)
     np.testing.assert_allclose(np.sum(gathered * columns), np.sum(x * interior(image, windows, sizes)), atol=1e-10)
@@ -93,7 +92,7 @@ def test_turned_windows_look_back(case: tuple[Windows, Shape, str]) -> None:
     columns = np.einsum("bnf,pcf->bnpc", dy.reshape(2, -1, 2), kernel).reshape(2 * math.prod(counts), -1)
     add_windows(columns, expected, windows, counts)
     turned = windows.turned()
-    windows_of_dy = gather(owner(), padded_image(owner(), dy, WHOLE, turned)[0], turned, sizes)
+    windows_of_dy = gather(owner(), padded_image(owner(), dy, turned)[0], turned, sizes)
     dx = windows_of_dy @ kernel[::-1].transpose(0, 2, 1).reshape(-1, 3)
     np.testing.assert_allclose(dx.reshape(2, *sizes, 3), interior(expected, windows, sizes), atol=1e-10)
 
@@ -103,7 +102,7 @@ def test_strided_images_are_gathered() -> None:
     windows = Windows.of((2, 2), (1, 2), (1, 1), "valid")
     for channels in (slice(2, 4), slice(None, None, 2)):
         x = wide[::2, :, :, channels]
-        columns = gather(owner(), padded_image(owner(), x, WHOLE, windows)[0], windows, (4, 2))
+        columns = gather(owner(), padded_image(owner(), x, windows)[0], windows, (4, 2))
         np.testing.assert_array_equal(columns, textbook_columns(np.ascontiguousarray(x), windows, (4, 2)))
 
 
@@ -111,7 +110,7 @@ def test_strided_images_are_gathered() -> None:
 def test_steps_past_the_length_are_zeros(padding: str) -> None:
     x = numbers(3, 5, 2)
     windows = Windows.of((3,), (1,), (1,), padding)
-    image = padded_image(owner(), x, slice(1, 3), windows, np.array([9, 2, 0]))[0]
+    image = padded_image(owner(), x[1:], windows, np.array([2, 0]))[0]
     assert image.shape == (2, *windows.padded((5,)), 2)
     inside = interior(image, windows, (5,))
     np.testing.assert_array_equal(inside[0, :2], x[1, :2])
@@ -122,13 +121,13 @@ def test_steps_past_the_length_are_zeros(padding: str) -> None:
 
 def test_without_zeros_nothing_is_copied() -> None:
     x = numbers(3, 5, 2)
-    assert np.shares_memory(padded_image(owner(), x, WHOLE, Windows.of((3,), (1,), (1,), "valid"))[0], x)
+    assert np.shares_memory(padded_image(owner(), x, Windows.of((3,), (1,), (1,), "valid"))[0], x)
 
 
 def test_zeros_are_zeros_again_for_another_shape() -> None:
     made, windows = owner(), Windows.of((3,), (1,), (1,), "same")
-    padded_image(made, numbers(4, 6, 2), WHOLE, windows)
-    image = padded_image(made, numbers(3, 4, 2), WHOLE, windows)[0]
+    padded_image(made, numbers(4, 6, 2), windows)
+    image = padded_image(made, numbers(3, 4, 2), windows)[0]
     assert not image[:, [0, -1]].any()
 
 
@@ -140,8 +139,8 @@ def test_per_axis() -> None:
 def test_blocks_of_channels_lie_by_themselves() -> None:
     x, lengths = numbers(3, 5, 6), np.array([5, 2, 0])
     windows = Windows.of((3,), (1,), (1,), "same")
-    image = padded_image(owner(), x, WHOLE, windows, lengths, 3)
+    image = padded_image(owner(), x, windows, lengths, 3)
     assert image.shape == (3, 3, 7, 2)
     for block, part in enumerate(image):
-        expected = padded_image(owner(), x[..., 2 * block : 2 * block + 2], WHOLE, windows, lengths)[0]
+        expected = padded_image(owner(), x[..., 2 * block : 2 * block + 2], windows, lengths)[0]
         np.testing.assert_array_equal(part, expected)

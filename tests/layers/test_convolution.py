@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-import nntrain.layers.depthwise
 import nntrain.layers.window_products
 from nntrain.core.array import Array, Shape
 from nntrain.core.layer import LAYERS, Context
@@ -81,8 +80,7 @@ def compare(network: Network, x: Array, convolve: Any) -> None:
 @pytest.fixture(params=["one piece", "many pieces"])
 def pieces(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     if request.param == "many pieces":
-        monkeypatch.setattr(nntrain.layers.window_products, "BYTES_OF_WINDOWS", 6000)
-        monkeypatch.setattr(nntrain.layers.depthwise, "BYTES_OF_OUTPUT", 2000)
+        monkeypatch.setattr(nntrain.layers.window_products, "BYTES_OF_A_PIECE", 6000)
 
 
 CONV1D: list[tuple[dict[str, Any], Shape]] = [

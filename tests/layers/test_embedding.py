@@ -15,7 +15,7 @@ from nntrain.core.network import Network
 from nntrain.core.rng import stream
 from nntrain.core.scratch import ScratchOwner
 from nntrain.errors import ConfigError, DataError
-from nntrain.layers.code_sums import FEW_CODES, sort_codes, write_sums
+from nntrain.layers.code_sums import FEW_CODES, sort_codes, sums_by_code
 from nntrain.testing import assert_passes, check_layer
 from nntrain.testing.suite import require_no_allocation
 
@@ -41,10 +41,12 @@ def test_sums_by_code_are_those_of_a_loop(rows: int, vocabulary: int, width: int
     owner = ScratchOwner()
     found = sort_codes(owner, codes)
     for column in range(2):
-        expected, gradient = np.zeros((vocabulary, width)), np.full((vocabulary, width), np.nan)
+        expected, gradient = np.zeros((vocabulary, width)), np.zeros((vocabulary, width))
         for code, row in zip(codes[column], dy, strict=True):
             expected[code] += row
-        write_sums(owner, gradient, dy, found, column)
+        distinct, sums = sums_by_code(owner, dy, found, column)
+        assert distinct.tolist() == sorted(set(codes[column].tolist()))
+        gradient[distinct] = sums
         np.testing.assert_allclose(gradient, expected, rtol=1e-12, atol=1e-12)
 
 
@@ -53,20 +55,21 @@ def test_sums_by_code_are_those_of_a_loop(rows: int, vocabulary: int, width: int
 def test_sums_by_code_where_one_code_is_frequent(most: int, width: int) -> None:
     codes = np.concatenate([np.full(most, 3), np.arange(300)])[None]
     dy = stream(0, "test-rows").standard_normal((codes.size, width))
-    gradient, expected = np.empty((300, width)), dy[most:].copy()
+    expected = dy[most:].copy()
     expected[3] += dy[:most].sum(axis=0)
     owner = ScratchOwner()
-    write_sums(owner, gradient, dy, sort_codes(owner, codes))
-    np.testing.assert_allclose(gradient, expected, rtol=1e-12, atol=1e-12)
+    distinct, sums = sums_by_code(owner, dy, sort_codes(owner, codes))
+    assert distinct.tolist() == list(range(300))
+    np.testing.assert_allclose(sums, expected, rtol=1e-12, atol=1e-12)
 
 
 def test_sums_of_many_codes_allocate_nothing() -> None:
     owner, rows = ScratchOwner(), 40 * FEW_CODES
     generator = stream(0, "test-codes")
-    dy, gradient = generator.standard_normal((rows, 2)), np.empty((rows, 2))
+    dy = generator.standard_normal((rows, 2))
     for highest in (rows, 10 * FEW_CODES, FEW_CODES // 2):
         codes = generator.integers(0, highest, (1, rows))
-        require_no_allocation(lambda codes=codes: write_sums(owner, gradient, dy, sort_codes(owner, codes)))
+        require_no_allocation(lambda codes=codes: sums_by_code(owner, dy, sort_codes(owner, codes)))
 
 
 @pytest.mark.parametrize(("vocabulary", "dimensions"), [(5, 3), (1, 1), (700, 40)])

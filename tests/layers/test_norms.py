@@ -86,7 +86,8 @@ def test_batch_norm_of_one_true_step_at_most_keeps_its_statistics(lengths: list[
     before = {key: value.copy() for key, value in network.state().items()}
     x = batch((2, 3, 2))
     y, dx, _ = step(network, x, np.zeros_like(x), np.array(lengths))
-    close(y, network.forward(x))
+    there = np.arange(3) < np.array(lengths)[:, None]
+    close(y[there], network.forward(x)[there])
     assert not dx.any()
     for key, value in before.items():
         np.testing.assert_array_equal(network.state()[key], value)

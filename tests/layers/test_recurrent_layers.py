@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from nntrain.core.array import Array, Shape
 from nntrain.core.layer import LAYERS, Context
@@ -13,6 +15,7 @@ from nntrain.core.network import Network
 from nntrain.core.rng import stream
 from nntrain.errors import ConfigError
 from nntrain.layers.recurrent import MOST_UNROLLED, Recurrent
+from nntrain.layers.step_products import RowProduct, in_parts, parts_of_product
 from nntrain.testing.suite import require_no_allocation
 
 GATES = {"rnn": 1, "lstm": 4, "gru": 3}
@@ -154,3 +157,24 @@ def test_padded_batches_allocate_nothing_that_grows_with_them(cell: dict[str, An
             network.backward(dy)
 
     require_no_allocation(epoch)
+
+
+@pytest.mark.parametrize("cell", CELLS, ids=str)
+def test_products_in_parts_allocate_nothing(cell: dict[str, Any]) -> None:
+    network = made({**cell, "units": 128}, 10, 8, np.float32)
+    x, dy = random((64, 10, 8), "x").astype(np.float32), random((64, 128), "dy").astype(np.float32)
+
+    def step() -> None:
+        network.store.begin_step()
+        network.forward(x, Context(training=True))
+        network.backward(dy)
+
+    require_no_allocation(step)
+
+
+@given(st.integers(1, 300), st.integers(1, 700), st.integers(1, 300))
+def test_a_product_in_parts_is_the_product(rows: int, inner: int, columns: int) -> None:
+    matrix, other = random((rows, inner), "matrix"), random((inner, columns), "other")
+    product, out = RowProduct(matrix, columns), np.empty((rows, columns))
+    product.into(product.matrix, other, in_parts(out, parts_of_product((rows, inner), columns)))
+    np.testing.assert_allclose(out, matrix @ other, rtol=1e-10, atol=1e-10)

@@ -78,9 +78,35 @@ def test_lanes_may_run_on_threads(spec: Any) -> None:
     assert expected.tobytes() == value.tobytes()
 
 
+@pytest.mark.parametrize("spec", ALL, ids=str)
+def test_a_scaled_gradient_is_scaled_as_it_is_read(spec: Any) -> None:
+    size = 2 * blocks.BLOCK + 5
+    expected, value = start(size), start(size)
+    alone, scaled = made(spec, size), made(spec, size, lanes=2)
+    for t in range(1, 4):
+        grad = stream(0, "gradient", t).normal(size=size).astype(np.float32)
+        alone.update(expected, grad * np.float32(0.3), t, 0.01)
+        for lane in range(2):
+            scaled.update_lane(lane, value, grad, t, 0.01, scale=0.3)
+    assert expected.tobytes() == value.tobytes()
+
+
+def test_the_memory_of_the_slots_is_asked_for() -> None:
+    asked: list[tuple[Any, Any]] = []
+
+    def zeros(shape: tuple[int, ...], dtype: Any) -> Array:
+        asked.append((shape, dtype))
+        return np.zeros(shape, dtype)
+
+    rule = OPTIMIZERS.build({"name": "adagrad", "initial_sum": 0.25})
+    rule.bind(5, np.float64, allocate=zeros)
+    assert asked == [((5,), np.float64)]
+    assert rule.state["square_sum"].tolist() == [0.25] * 5
+
+
 def test_lanes_split_the_blocks_evenly_and_completely() -> None:
     rule = made("adam", 7 * blocks.BLOCK + 1, lanes=3)
-    spans = [[block.span for block in lane] for lane in rule._lanes]
+    spans = [rule.lane_spans(lane) for lane in range(rule.lanes)]
     assert [len(lane) for lane in spans] == [2, 3, 3]
     flat = [span for lane in spans for span in lane]
     assert flat == blocks.spans(7 * blocks.BLOCK + 1)
