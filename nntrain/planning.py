@@ -59,6 +59,7 @@ def plan(config: Config) -> Plan:
     with errors_placed(config, "callbacks"):
         build_callbacks(config)
     _check_output_activation(config, loss)
+    _check_stream(config)
     if metrics is not None:
         check_monitors(config, metrics)
     return Plan(config, architecture, loss_spec, loss, metrics)
@@ -128,6 +129,13 @@ def _refuse_repeated_metrics(config: Config) -> None:
             raise config.error(
                 ("metrics", i), f"{quote(name)} is listed twice", help="each metric is one column; keep one of them"
             )
+
+
+def _check_stream(config: Config) -> None:
+    form = form_of(data_options(config))
+    if config.stream is True and not form.streams:
+        message = f"expected auto or false, got true: examples are {form.unit}, which are kept in memory"
+        raise config.error(("stream",), message, help="leave it out; only rows and images are streamed from disk")
 
 
 def _check_output_activation(config: Config, loss: Loss | None) -> None:

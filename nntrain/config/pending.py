@@ -24,7 +24,5 @@ def refuse_pending(config: Config) -> None:
             value = getattr(value, str(part))
         if value != unused:
             problems.append(config.problem(path, "not supported yet", remedy))
-    if config.stream is True:
-        problems.append(config.problem(("stream",), "true is not supported yet", "write auto or false"))
     if problems:
         raise ConfigError(problems)

@@ -106,7 +106,7 @@ class Settings(Section):
     callbacks: list[Annotated[dict[str, Any], Spec("callback")]] = Field(
         [], description="what else looks at each epoch"
     )
-    threads: Annotated[int, Ge(1)] | None = Field(None, description="threads; as many as help where left out")
+    threads: Annotated[int, Ge(1)] | None = Field(None, description="processors to use; as many as help where left out")
     shards: Annotated[int | str, Choice(Literal["auto"], Annotated[int, Ge(1)])] = Field(
         "auto", description="parts of a batch that are computed side by side"
     )

@@ -6,12 +6,13 @@ import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
 from nntrain.core.array import Array
 from nntrain.core.rng import StepStream, stream
+from nntrain.data.chunks import filled, row_numbers
 from nntrain.data.content import content_order
 from nntrain.data.table import Table
 
@@ -153,7 +154,9 @@ class Dataset:
         """Return the labels of all examples, in another order of the examples where one is given."""
 
         def taken(array: Array | None) -> Array | None:
-            return array if array is None or order is None else array[order]
+            if array is None or order is None:
+                return array
+            return filled(np.empty((len(order), *array.shape[1:]), array.dtype), array.__getitem__, order)
 
         target = taken(self.inputs().reshape(len(self), -1) if self.reconstructs else self.target)
         rows = taken(self.rows)
@@ -191,15 +194,31 @@ class Batch:
         return Batch(self.x[rows], self.target[rows], weight, lengths, self.per_step, self.stored[rows])
 
 
+class Part(NamedTuple):
+    """A shard's part of a batch.
+
+    Attributes:
+        start: where in the epoch's order it begins.
+        active: how many shards have a part of this batch.
+        batch: its examples.
+    """
+
+    start: int
+    active: int
+    batch: Batch
+
+
 class Loader:
     """The batches of an epoch, in an order that is a function of the seed and the epoch alone.
 
-    All batches share one set of arrays, so a batch is valid until the next one is asked for.
+    A batch is gathered whole, or cut into as many parts as there are shards. All batches share one set of arrays for
+    each part, so a batch or part is valid until the next one is asked for.
 
     Args:
         dataset: training examples.
         batch_size: examples of a batch; ``full`` or more than there are: all of them.
         seed: of the order, and of the augmentation.
+        shards: parts that a batch is cut into.
 
     >>> loader = Loader(Dataset(np.zeros((5, 1)), np.arange(5), None, np.arange(5)), batch_size=2, seed=0)
     >>> loader.begin(epoch=1)
@@ -207,16 +226,15 @@ class Loader:
     [3, 0, 2, 4, 1]
     """
 
-    def __init__(self, dataset: Dataset, batch_size: int | str, seed: int) -> None:
+    def __init__(self, dataset: Dataset, batch_size: int | str, seed: int, shards: int = 1) -> None:
         self.dataset = dataset
         self.batch_size = len(dataset) if isinstance(batch_size, str) else min(batch_size, len(dataset))
         self.batch_count = -(-len(dataset) // self.batch_size)
         self.seed = seed
+        self.shards = shards
         self.epoch = 1
-        self.order: Array = np.arange(len(dataset))
-        self._buffers = dataset.buffers(self.batch_size)
-        tail = len(dataset) % self.batch_size
-        self._tail = self._buffers.part(0, tail) if tail else self._buffers
+        self.order: Array = row_numbers(len(dataset))
+        self._buffers: dict[tuple[int, int], Batch] = {}
         self._noise = StepStream(seed, "augmentation")
         self._counts: Array | None = dataset.label_counts
         self._weight: Array | None = _example_weights(dataset)
@@ -226,7 +244,8 @@ class Loader:
         """Put the examples in the order of an epoch (from 1). One batch of all is not shuffled."""
         self.epoch = epoch
         if self.batch_count > 1:
-            self.order = stream(self.seed, "shuffle", epoch).permutation(len(self.dataset))
+            filled(self.order, lambda rows: np.arange(rows.start, rows.stop))
+            stream(self.seed, "shuffle", epoch).shuffle(self.order)
         counts, weight = self._counts, self._weight
         self._ordered = (
             None if counts is None else counts[self.order],
@@ -239,13 +258,30 @@ class Loader:
         return start, min(start + self.batch_size, len(self.dataset))
 
     def batch(self, number: int) -> Batch:
-        """Return batch ``number`` of the epoch."""
+        """Return batch ``number`` of the epoch, whole."""
+        return self._gathered(*self.bounds(number), number, shard=0, shards=1)
+
+    def part(self, number: int, shard: int) -> Part | None:
+        """Return what a shard computes of batch ``number``; None where the batch has too few examples for it."""
         start, end = self.bounds(number)
-        buffers = self._buffers if end - start == self.batch_size else self._tail
+        rows = end - start
+        active = min(self.shards, rows)
+        if shard >= active:
+            return None
+        first, last = start + rows * shard // active, start + rows * (shard + 1) // active
+        return Part(first, active, self._gathered(first, last, number, shard, self.shards))
+
+    def _gathered(self, start: int, end: int, number: int, shard: int, shards: int) -> Batch:
+        """Return the examples from ``start`` to ``end`` of the epoch's order."""
+        rows = end - start
+        buffers = self._buffers.get((shard, rows))
+        if buffers is None:
+            most = self._buffers.setdefault((shard, -shards), self.dataset.buffers(-(-self.batch_size // shards)))
+            buffers = self._buffers[shard, rows] = most.part(0, rows)
         batch = self.dataset.gather(self.order[start:end], buffers)
         if self.dataset.augmentation is not None:
             # Keyed by epoch and batch, so that a run that is resumed within an epoch sees the same pictures.
-            self.dataset.augmentation.apply(batch.x, self._noise.at(self.epoch, number))
+            self.dataset.augmentation.apply(batch.x, self._noise.at(self.epoch, shard, number))
         return batch
 
     def labels_between(self, start: int, end: int) -> int:

@@ -8,9 +8,12 @@ from typing import Any
 import numpy as np
 
 from nntrain.core.array import Array
+from nntrain.data.chunks import Selection
 from nntrain.data.column import Column
-from nntrain.data.encoders import IMPUTED, missing_cells
-from nntrain.data.labels import are_whole, distinct_labels, sort_labels
+from nntrain.data.column_types import Reader
+from nntrain.data.encoders import IMPUTED, Encoding, missing_cells
+from nntrain.data.labels import LabelledColumn, are_whole, sort_labels
+from nntrain.data.missing import missing_rows
 from nntrain.data.notices import Notice
 from nntrain.data.transforms import Scaler, scaler_named
 from nntrain.errors import enumerate_names, quote
@@ -44,10 +47,10 @@ class CategoryEncoder:
         self.notices: list[Notice] = []
 
     def fit(self, column: Column, rows: Array) -> None:
-        codes, labels = distinct_labels(column)
-        self.whole = are_whole(labels)
-        counts = np.bincount(codes[rows], minlength=len(labels))
-        known = {label: int(count) for label, count in zip(labels, counts, strict=True) if count}
+        labelled, chosen = LabelledColumn(column), Selection(rows, len(column))
+        self.whole = are_whole(labelled.labels)
+        counts = labelled.counts(chosen).tolist()
+        known = {label: count for label, count in zip(labelled.labels, counts, strict=True) if count}
         if self.missing == "most_frequent":
             self.fill = max(sorted(known.keys() - {""}), key=known.__getitem__, default="")
         if self.missing in ("most_frequent", "constant") and "" in known:
@@ -55,31 +58,37 @@ class CategoryEncoder:
         # An embedding has no category for missing cells: they share code 0 with those never seen.
         present = sort_labels([label for label in known if label])
         self.categories = [*([""] if "" in known and self.form != "embedding" else []), *present]
-        self.scaler.fit(self._codes(column)[rows].astype(np.float64))
+        if self.form == "ordinal":
+            self.scaler.fit(chosen.read(self._reader(column)))
         self.notices = []
         if self.form == "onehot" and len(self.categories) > MANY_CATEGORIES:
             sentence = "many categories, each an input of its own (data.categorical: embedding takes one)"
             self.notices = [Notice(sentence, self.name, str(len(self.categories)))]
 
-    def apply(self, column: Column) -> list[Array]:
-        codes = self._codes(column)
+    def encoding(self, column: Column) -> Encoding:
+        read = self._reader(column)
         if self.form == "onehot":
-            return [codes == place for place in range(1, len(self.categories) + 1)]
-        return [self.scaler.apply(codes.astype(np.float64))]
+            return lambda rows, out: _write_ones(read(rows), out)
 
-    def _codes(self, column: Column) -> Array:
-        """Return 1 + the place of each cell's category (N,), 0 for a cell that is none of them."""
-        codes, labels = distinct_labels(column, self.whole)
+        def write(rows: slice, out: Array) -> None:
+            out[:, 0] = self.scaler.apply(read(rows).astype(np.float64))
+
+        return write
+
+    def _reader(self, column: Column) -> Reader:
+        """Return what reads 1 + the place of each cell's category (M,), 0 for a cell that is none of them."""
+        labelled = LabelledColumn(column, self.whole)
         place = {category: i + 1 for i, category in enumerate(self.categories)}
         if self.missing in ("most_frequent", "constant"):
             place[""] = place.get(self.fill, 0)
-        counts = np.bincount(codes, minlength=len(labels))
-        self._note(column, {label: int(n) for label, n in zip(labels, counts, strict=True) if n}, place)
-        return np.array([place.get(label, 0) for label in labels], np.int64)[codes]
+        counts = labelled.counts().tolist()
+        self._note(column, {label: n for label, n in zip(labelled.labels, counts, strict=True) if n}, place)
+        code = np.array([place.get(label, 0) for label in labelled.labels], np.int64)
+        return lambda rows: np.asarray(code[labelled.codes(rows)])
 
     def _note(self, column: Column, counts: Mapping[str, int], place: Mapping[str, int]) -> None:
         if "" in counts and self.missing == "error":
-            raise missing_cells(column, column.missing(numeric=False))
+            raise missing_cells(column, missing_rows(column, numeric=False))
         imputed = [Notice(IMPUTED, self.name, str(counts[""]))] if "" in counts else []
         unseen = [label for label in counts if label and label not in place]
         self.notices = imputed
@@ -106,3 +115,10 @@ class CategoryEncoder:
     def load(self, state: Mapping[str, Any]) -> None:
         self.categories, self.whole = list(state["categories"]), state["whole"]
         self.scaler.load(state["scaler"])
+
+
+def _write_ones(codes: Array, out: Array) -> None:
+    """Write a 1 into column c - 1 of ``out`` (M, K) for each code c (M,) above 0, and 0 everywhere else."""
+    out[...] = 0
+    known = np.flatnonzero(codes)
+    out[known, codes[known] - 1] = 1

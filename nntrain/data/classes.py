@@ -11,8 +11,9 @@ import numpy as np
 
 from nntrain.core.array import Array
 from nntrain.core.task import Task
+from nntrain.data.chunks import Selection
 from nntrain.data.column import Column
-from nntrain.data.labels import are_whole, labels_of, sort_labels
+from nntrain.data.labels import LabelledColumn, are_whole, sort_labels
 from nntrain.data.table import Table
 from nntrain.errors import DataError, did_you_mean, enumerate_names, escape, quote
 
@@ -36,11 +37,12 @@ def fit_classes(
     Raises:
         DataError: there are fewer than two classes, or as many as rows, or one is in no training row.
     """
-    labels = labels_of(column)
-    counts = Counter(labels[np.concatenate([train, *parts.values()])].tolist())
+    labelled = LabelledColumn(column)
+    found = {part: _counts(labelled, rows) for part, rows in {"train": train, **parts}.items()}
+    counts = sum(found.values(), Counter[str]())
     classes = sort_labels(list(counts))
     check_classes(table, column, classes, counts.total())
-    _check_trained(table, column, classes, labels, train, parts)
+    _check_trained(table, column, classes, found)
     positive = _positive(column.name, classes, wanted, table.path)
     return Task("classification", (column.name,), classes, positive), label_findings(column.name, classes, counts)
 
@@ -61,14 +63,18 @@ def check_classes(table: Table, column: Column, classes: Sequence[str], rows: in
         )
 
 
-def _check_trained(
-    table: Table, column: Column, classes: Sequence[str], labels: Array, train: Array, parts: Mapping[str, Array]
-) -> None:
-    trained = set(labels[train].tolist())
+def _counts(labelled: LabelledColumn, rows: Array) -> Counter[str]:
+    """Return how many of some rows have each label, of those that any has."""
+    counts = labelled.counts(Selection(rows, len(labelled.column))).tolist()
+    return Counter({label: count for label, count in zip(labelled.labels, counts, strict=True) if count})
+
+
+def _check_trained(table: Table, column: Column, classes: Sequence[str], counts: Mapping[str, Counter[str]]) -> None:
+    trained = counts["train"]
     absent = [label for label in classes if label not in trained]
     if not absent:
         return
-    where = [part for part, rows in parts.items() if not trained.issuperset(labels[rows].tolist())]
+    where = [part for part, found in counts.items() if not found.keys() <= trained.keys()]
     raise DataError(
         f"column {quote(column.name)}: no training row has class {_listed(absent)}"
         f" (only {' and '.join(where)} rows have it)",

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
 from nntrain.core.array import Array
+from nntrain.data.chunks import Chosen, chunks
 from nntrain.data.column import Column
 from nntrain.errors import DataError, quote
 
@@ -25,6 +26,8 @@ BOOLEANS: Mapping[str, float] = {
 }  # fmt: skip
 
 _TRUTHS: Mapping[str, float] = {**BOOLEANS, "1": 1.0, "0": 0.0, "1.0": 1.0, "0.0": 0.0}
+
+_NO_ROWS = slice(0, 0)
 
 _DATE = re.compile(r"\d{4}[-/]\d{1,2}([-/]\d{1,2}([ T]\d{1,2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:?\d{2})?)?)?")
 
@@ -73,9 +76,17 @@ def kind_of(column: Column, declared: str | None) -> tuple[ColumnKind, list[str]
 
 def _present(column: Column) -> list[str]:
     """Return the distinct texts of the cells that are not missing, by the rule for numbers."""
-    codes, distinct = column.codes()
-    there = np.unique(codes[~column.missing(numeric=True)])
-    return [distinct[code] for code in there]
+    distinct = column.codes(_NO_ROWS)[1]
+    return [distinct[code] for code in _present_codes(column)]
+
+
+def _present_codes(column: Column) -> list[int]:
+    """Return the codes, ascending, of the texts that stand in cells that are not missing, by the rule for numbers."""
+    there = np.zeros(len(column.codes(_NO_ROWS)[1]), bool)
+    for rows in chunks(len(column)):
+        codes = column.codes(rows)[0]
+        there[codes[~column.missing(True, rows)] if column.has_missing else codes] = True
+    return np.flatnonzero(there).tolist()
 
 
 def _refuse_free_text(column: Column, present: Sequence[str]) -> None:
@@ -99,8 +110,48 @@ def is_date(text: str) -> bool:
     return bool(_DATE.fullmatch(text.strip()))
 
 
+Reader: TypeAlias = Callable[[Chosen], Array]
+"""Reads what the cells of some rows (M,) stand for."""
+
+
+def _reader(column: Column, value_of: Callable[[str], float]) -> Reader:
+    """Return what reads the values (M,) float64 of texts, NaN for missing; each distinct text is converted once.
+
+    Raises:
+        DataError: ``value_of`` raises it for a text; it is placed at the first row that has the text.
+    """
+    distinct = column.codes(_NO_ROWS)[1]
+    values = np.full(len(distinct), np.nan)
+    for code in _present_codes(column):
+        try:
+            values[code] = value_of(distinct[code])
+        except DataError as error:
+            raise _placed(error, column, code) from None
+    return lambda rows: np.asarray(values[column.codes(rows)[0]])
+
+
+def _placed(error: DataError, column: Column, code: int) -> DataError:
+    problem = error.problems[0]
+    path, line = column.places([first_row(column, code)])[0]
+    return DataError(problem.message, path=path, line=line, help=problem.help)
+
+
+def first_row(column: Column, code: int) -> int:
+    """Return the first row whose cell has a text, given by its code."""
+    for rows in chunks(len(column)):
+        found = np.flatnonzero(column.codes(rows)[0] == code)
+        if len(found):
+            return int(rows.start + found[0])
+    raise ValueError(f"no cell of column {column.name!r} has the code {code}")
+
+
 def instants(column: Column, help: str | None = None) -> Array:
-    """Return seconds since 1970 (N,) float64 of a column of dates, NaN for missing.
+    """Return seconds since 1970 (N,) float64 of a column of dates, NaN for missing; see :func:`instants_of`."""
+    return instants_of(column, help)(slice(0, len(column)))
+
+
+def instants_of(column: Column, help: str | None = None) -> Reader:
+    """Return what reads seconds since 1970 (M,) float64 of a column of dates, NaN for missing.
 
     Args:
         column: of dates.
@@ -109,49 +160,40 @@ def instants(column: Column, help: str | None = None) -> Array:
     Raises:
         DataError: a cell is no date.
     """
-    codes, distinct = column.codes()
-    values = np.full(len(distinct), np.nan)
-    for i in np.unique(codes[~column.missing(numeric=True)]):
-        values[i] = _seconds(column, distinct[i].strip(), codes, i, help)
-    return values[codes]
+
+    def seconds(text: str) -> float:
+        try:
+            return _parsed(text.strip())
+        except ValueError:
+            raise DataError(
+                f"column {quote(column.name)}: expected a date such as 2024-05-31, got {quote(text.strip())}",
+                path=None,
+                help=help or f"correct the cell, or set data.columns.{column.name}.type: categorical",
+            ) from None
+
+    return _reader(column, seconds)
 
 
-def truths(column: Column) -> Array:
-    """Return 1 for true and 0 for false (N,), NaN for missing.
+def truths_of(column: Column) -> Reader:
+    """Return what reads 1 for true and 0 for false (M,), NaN for missing.
 
     Raises:
         DataError: a cell is neither.
     """
-    codes, distinct = column.codes()
-    values = np.full(len(distinct), np.nan)
-    for i in np.unique(codes[~column.missing(numeric=True)]):
-        value = _TRUTHS.get(distinct[i].strip().lower())
+
+    def truth(text: str) -> float:
+        value = _TRUTHS.get(text.strip().lower())
         if value is None:
-            path, line = column.places(np.flatnonzero(codes == i)[:1])[0]
-            message = f"column {quote(column.name)}: expected true or false, got {quote(distinct[i])}"
-            raise DataError(
-                message, path=path, line=line, help="correct the cell, or declare it in data.missing_values"
-            )
-        values[i] = value
-    return values[codes]
+            message = f"column {quote(column.name)}: expected true or false, got {quote(text)}"
+            raise DataError(message, path=None, help="correct the cell, or declare it in data.missing_values")
+        return value
 
-
-def _seconds(column: Column, text: str, codes: Array, code: int, help: str | None) -> float:
-    try:
-        if not is_date(text):
-            raise ValueError(text)
-        return _parsed(text)
-    except ValueError:
-        path, line = column.places(np.flatnonzero(codes == code)[:1])[0]
-        raise DataError(
-            f"column {quote(column.name)}: expected a date such as 2024-05-31, got {quote(text)}",
-            path=path,
-            line=line,
-            help=help or f"correct the cell, or set data.columns.{column.name}.type: categorical",
-        ) from None
+    return _reader(column, truth)
 
 
 def _parsed(text: str) -> float:
+    if not is_date(text):
+        raise ValueError(text)
     date, _, time = text.replace("/", "-").replace("T", " ").partition(" ")
     padded = "-".join(part.zfill(2) for part in date.split("-"))
     zone = re.search(r"(Z|[+-]\d{2}:?\d{2})$", time)

@@ -1,117 +1,256 @@
-"""One CSV file, read: its names, one array a column, and the way back from a row to a line of the file."""
+"""One CSV file, read: its names, the pieces of its columns, and the way back from a row to a line of the file."""
 
 from __future__ import annotations
 
 import hashlib
 import os
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from functools import cached_property
-from typing import TYPE_CHECKING
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from nntrain.data.clean_text import CleanText, WholeText, window
 from nntrain.data.decoding import decode
-from nntrain.data.header import checked_delimiter, read_header
-from nntrain.data.marks import Positions
-from nntrain.data.parsing import Array, ChunkParser
-from nntrain.data.structure import Chunk, Structure
+from nntrain.data.header import Header, checked_delimiter, read_header
+from nntrain.data.parsing import BlockParser
+from nntrain.data.piece_store import Block, MemoryStore, Store, Stored
+from nntrain.data.pieces import Piece, Positions, Texts, length
+from nntrain.data.structure import Checked, Structure, cut_blocks, record_end
 from nntrain.errors import DataError
 
 if TYPE_CHECKING:
     from nntrain.data.table import ReadOptions
 
-CHUNK_BYTES = 16 << 20
+BLOCK_BYTES = 8 << 20
 """About how much is checked and parsed at a time: a call of pandas costs milliseconds that threads cannot share."""
 SMALL_BYTES = 2 << 20
-"""Files up to this size are read with the standard library, which is sooner done than pandas is imported."""
+"""Text up to this size is read with the standard library, which is sooner done than pandas is imported."""
+_HEADER_BYTES, _MOST_HEADER_BYTES = 1 << 20, 256 << 20
 _MOST_THREADS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """What the head of a file tells; ``notices`` without the path, which may be typed in another way next time."""
+
+    delimiter: str
+    names: list[str]
+    notices: list[str]
+    looks_like_data: bool
+
+    def plain(self) -> dict[str, Any]:
+        """Return it as plain values."""
+        return asdict(self)
 
 
 class CsvPart:
     """The rows of one CSV file.
 
     Args:
-        raw: the bytes of the file.
         shown: the path as the user typed it.
         options: how it is written.
+        text: of the file, for what is looked up in it later.
+        layout: of the file.
+        store: its blocks, all read.
+        sha256: of its bytes.
     """
 
-    def __init__(self, raw: bytes, shown: str, options: ReadOptions) -> None:
-        self.shown = shown
-        delimiter = checked_delimiter(options.delimiter)
-        with ThreadPoolExecutor(_threads()) as pool:
-            digest = pool.submit(hashlib.sha256, raw)  # the bytes wait for nobody: hashed while they are parsed
-            data = decode(raw, options.encoding, shown)
-            header = read_header(data, options.header, delimiter, options.decimal, shown)
-            self.names = header.names
-            self.notices = header.notices
-            self.looks_like_data = header.looks_like_data
-            self._structure = Structure(data, header.delimiter, header.names, shown, CHUNK_BYTES)
-            small = len(data) <= SMALL_BYTES
-            self._parser = ChunkParser(len(header.names), header.delimiter, options.grammar(), small)
-            self._chunks: list[Chunk] = []
-            self._columns = self._parse(header.start, header.line, pool)
-            self.sha256 = digest.result().hexdigest()
-        self.rows = sum(chunk.rows for chunk in self._chunks)
-        if not self.rows:
-            raise DataError("a header and 0 data rows, expected at least 1 row", path=shown)
+    def __init__(
+        self, shown: str, options: ReadOptions, text: CleanText, layout: Layout, store: Stored, sha256: str
+    ) -> None:
+        self.shown, self.sha256 = shown, sha256
+        self.names, self.looks_like_data = layout.names, layout.looks_like_data
+        self.notices = [f"{shown}: {notice}" for notice in layout.notices]
+        self._text, self._layout, self._store = text, layout, store
+        self._parser = BlockParser(len(layout.names), layout.delimiter, options.grammar(), small=False)
+        self._last_rows: Positions = np.cumsum([block.rows for block in store.blocks], dtype=np.intp)
+        self.rows = int(self._last_rows[-1])
 
-    def _parse(self, start: int, line: int, pool: ThreadPoolExecutor) -> list[list[Array]]:
-        """Check chunk after chunk here while the pool parses those before; return ``columns[column]``."""
-        waiting: deque[Future[list[Array]]] = deque()
-        parsed: list[list[Array]] = []
-        for chunk, record_ends in self._structure.chunks(start, line):
-            if not chunk.rows:
-                continue
-            if not self._chunks:
-                self._parser.plan(chunk, record_ends)
-            self._chunks.append(chunk)
-            waiting.append(pool.submit(self._parser.parse, chunk, record_ends))
-            if len(waiting) > 2 * _threads():
-                parsed.append(waiting.popleft().result())
-        parsed.extend(future.result() for future in waiting)
-        return [list(pieces) for pieces in zip(*parsed, strict=True)]
+    @classmethod
+    def from_bytes(cls, raw: bytes, shown: str, options: ReadOptions) -> CsvPart:
+        """Return the rows of a file that is in memory.
 
-    def pieces(self, column: int) -> list[Array]:
-        """Return a column in pieces: integers and float64 with NaN for missing, or text if a cell is not a number."""
-        if any(piece.dtype == object for piece in self._columns[column]):
-            self._columns[column] = self.text(column)
-        return self._columns[column]
+        Raises:
+            DataError: it is no well-formed table of at least one row.
+        """
+        data = decode(raw, options.encoding, shown)
+        text, store = WholeText(data), MemoryStore()
+        layout = read_blocks(text, shown, options, store, small=len(data) <= SMALL_BYTES)
+        return cls(shown, options, text, layout, store, hashlib.sha256(raw).hexdigest())
 
-    def text(self, column: int) -> list[Array]:
-        """Return the cells of a column verbatim, in pieces; where they were numbers they are read again."""
-        return [
-            piece if piece.dtype == object else self._parser.texts(chunk, [column])[0]
-            for chunk, piece in zip(self._chunks, self._columns[column], strict=True)
-        ]
+    def pieces(self, column: int) -> list[Piece]:
+        """Return a column in pieces: integers, float64 with NaN for missing, or texts where a cell is no number."""
+        return self._store.column(column)
+
+    def text(self, column: int) -> list[Texts]:
+        """Return the cells of a column verbatim, in the same pieces; where they were numbers they are read again."""
+        blocks = zip(self._store.blocks, self.pieces(column), strict=True)
+        return [self._texts(block, piece, column) for block, piece in blocks]
+
+    def _texts(self, block: Block, piece: Piece, column: int) -> Texts:
+        if isinstance(piece, Texts):
+            return piece
+        if block.is_shortest:
+            return _numbers_as_texts(piece)
+        body = window(self._text, block.start, block.end - block.start)
+        checked = Structure(self._layout.delimiter, self.names, self.shown).check(body, block.line)
+        texts = None if checked is None else self._parser.texts(checked, [column])[0]
+        if texts is None or length(texts) != block.rows:
+            raise DataError("the file has changed since it was read", path=self.shown, help="run the command again")
+        return texts
 
     def lines(self, rows: Sequence[int] | Positions) -> Positions:
         """Return the physical lines on which rows begin."""
         wanted = np.asarray(rows, dtype=np.intp)
-        chunk_of = np.searchsorted(self._first_rows, wanted, "right") - 1
+        block_of = np.searchsorted(self._last_rows, wanted, "right")
         lines = np.empty_like(wanted)
-        for i in np.unique(chunk_of):
-            there = chunk_of == i
-            lines[there] = self._chunk_lines(int(i))[wanted[there] - self._first_rows[i]]
+        for i in np.unique(block_of):
+            there, block = block_of == i, self._store.blocks[i]
+            inside = wanted[there] - (self._last_rows[i] - block.rows)
+            lines[there] = block.line + (inside if block.lines is None else block.lines[inside])
         return lines
 
-    @cached_property
-    def _first_rows(self) -> Positions:
-        return np.array([chunk.first_row for chunk in self._chunks], dtype=np.intp)
 
-    @cached_property
-    def _lines_by_chunk(self) -> dict[int, Positions]:
-        return {}
+def _numbers_as_texts(numbers: Any) -> Texts:
+    """Return whole numbers (rows,) from 0 to 255 as the texts they were."""
+    first = np.full(256, len(numbers), np.intp)
+    first[numbers[::-1]] = np.arange(len(numbers) - 1, -1, -1)  # of equal numbers the last one set: the first row
+    order = np.argsort(first, kind="stable")[: np.count_nonzero(first < len(numbers))]
+    place = np.zeros(256, np.uint8)
+    place[order] = np.arange(len(order))
+    return Texts(place[numbers], [str(number) for number in order.tolist()])
 
-    def _chunk_lines(self, i: int) -> Positions:
-        if i not in self._lines_by_chunk:
-            self._lines_by_chunk[i] = self._structure.lines(self._chunks[i])
-        return self._lines_by_chunk[i]
+
+def read_blocks(text: CleanText, shown: str, options: ReadOptions, store: Store, small: bool = False) -> Layout:
+    """Read all blocks of a text into a store, and return its layout.
+
+    Args:
+        text: of the file.
+        shown: the path, for messages.
+        options: how the file is written.
+        store: where the blocks go.
+        small: whether to do without pandas.
+
+    Raises:
+        DataError: the text is no well-formed table of at least one row.
+    """
+    header = _header(text, shown, options)
+    parser = BlockParser(len(header.names), header.delimiter, options.grammar(), small)
+    reader = _Reader(text, shown, header, parser)
+    for block, pieces in reader.blocks():
+        store.add(block, pieces)
+    if not store.blocks:
+        raise DataError("a header and 0 data rows, expected at least 1 row", path=shown)
+    notices = [notice.removeprefix(f"{shown}: ") for notice in header.notices]
+    return Layout(header.delimiter, header.names, notices, header.looks_like_data)
+
+
+def layout_from(plain: Mapping[str, Any]) -> Layout:
+    """Return the layout that :meth:`Layout.plain` described."""
+    return Layout(**plain)
+
+
+def _header(text: CleanText, shown: str, options: ReadOptions) -> Header:
+    """Return the header, from the first records; from more of them where a quote is open at the end of those."""
+    delimiter, size = checked_delimiter(options.delimiter), _HEADER_BYTES
+    while True:
+        head = window(text, 0, size)
+        is_all = len(head) < size or size >= _MOST_HEADER_BYTES
+        try:
+            records = head if is_all else head[: record_end(head, 0, size)]
+            return read_header(records, options.header, delimiter, options.decimal, shown)
+        except DataError:
+            if is_all:
+                raise
+        size *= 4
+
+
+class _Reader:
+    """Checks and parses the blocks of a text in several threads; what comes out does not depend on how many.
+
+    A block is checked where it is parsed, as if it began on line 0. One with a fault is checked once more in its turn,
+    when it is known how many lines there are before it.
+    """
+
+    def __init__(self, text: CleanText, shown: str, header: Header, parser: BlockParser) -> None:
+        self._text, self._header, self._parser = text, header, parser
+        self._shown = shown
+        self._structure = self._new_structure()
+        self._line = header.line
+
+    def blocks(self) -> Iterator[tuple[Block, Sequence[Piece]]]:
+        """Yield each block and its pieces, one for each column.
+
+        Raises:
+            DataError: at the end, with the first faults and their number; at once for a quote at a wrong place.
+        """
+        waiting: deque[tuple[int, bytes, Future[_Parsed | None]]] = deque()
+        cut, threads = cut_blocks(self._text, self._header.start, BLOCK_BYTES), _threads()
+        with ThreadPoolExecutor(threads) as pool:
+            for start, body in cut:
+                if not self._parser.is_planned:
+                    yield from self._in_turn(start, body, self._plan_and_parse(body))
+                    continue
+                waiting.append((start, body, pool.submit(self._parse, body)))
+                if len(waiting) > threads:
+                    start, body, future = waiting.popleft()
+                    yield from self._in_turn(start, body, future.result())
+            for start, body, future in waiting:
+                yield from self._in_turn(start, body, future.result())
+        self._structure.raise_faults()
+
+    def _in_turn(self, start: int, body: bytes, parsed: _Parsed | None) -> Iterator[tuple[Block, Sequence[Piece]]]:
+        if parsed is None:
+            checked = self._structure.check(body, self._line)
+            newlines = body.count(b"\n") if checked is None else checked.newlines
+        else:
+            newlines = parsed.newlines
+            if parsed.rows and not self._structure.has_faults:
+                end, shortest = start + len(body), parsed.is_shortest
+                yield Block(start, end, parsed.rows, self._line, parsed.lines, shortest), parsed.pieces
+        self._line += newlines
+
+    def _plan_and_parse(self, body: bytes) -> _Parsed | None:
+        checked = self._checked(body)
+        if checked is not None and checked.rows:
+            self._parser.plan(checked)
+            return self._parse(body)
+        return None if checked is None else _Parsed([], 0, checked.newlines, None, False)
+
+    def _parse(self, body: bytes) -> _Parsed | None:
+        small = self._parser.small_numbers(body)
+        if small is not None:
+            rows = length(small[0][0])
+            return _Parsed(small[0], rows, rows, None, small[1])
+        checked = self._checked(body)
+        if checked is None:
+            return None
+        pieces = self._parser.parse(checked) if checked.rows else []
+        return _Parsed(pieces, checked.rows, checked.newlines, checked.lines, False)
+
+    def _new_structure(self) -> Structure:
+        return Structure(self._header.delimiter, self._header.names, self._shown)
+
+    def _checked(self, body: bytes) -> Checked | None:
+        try:
+            return self._new_structure().check(body, 0)
+        except DataError:  # raised again in its turn, with the right line
+            return None
+
+
+@dataclass(frozen=True, slots=True)
+class _Parsed:
+    pieces: list[Piece]
+    rows: int
+    newlines: int
+    lines: Positions | None
+    is_shortest: bool
 
 
 def _threads() -> int:
-    """How many chunks are parsed at a time; the result does not depend on it."""
+    """How many blocks are parsed at a time; the result does not depend on it."""
     available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return max(1, min(available, _MOST_THREADS))

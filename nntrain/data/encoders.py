@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Protocol
-
-import numpy as np
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol, TypeAlias
 
 from nntrain.core.array import Array
 from nntrain.data.column import Column
@@ -14,6 +12,9 @@ from nntrain.data.notices import Notice
 from nntrain.errors import DataError, quote
 
 IMPUTED = "missing cells imputed"
+
+Encoding: TypeAlias = Callable[[slice, Array], None]
+"""Writes the input columns (M, width) of a stretch of M rows."""
 
 
 class Encoder(Protocol):
@@ -35,8 +36,12 @@ class Encoder(Protocol):
         """Learn from the cells of training rows."""
         ...
 
-    def apply(self, column: Column) -> list[Array]:
-        """Return the input columns, each (N,), for all rows."""
+    def encoding(self, column: Column) -> Encoding:
+        """Return what writes the inputs of a column, once its cells have been looked through.
+
+        Raises:
+            DataError: a cell is not what it must be.
+        """
         ...
 
     def outputs(self) -> list[str]:
@@ -52,8 +57,8 @@ class Encoder(Protocol):
         ...
 
 
-def missing_cells(column: Column, missing: Array) -> DataError:
-    """Return the error for the missing cells (N,) of a column that may have none."""
+def missing_cells(column: Column, rows: Array) -> DataError:
+    """Return the error for the cells missing at some rows (M,) of a column that may have none."""
     message = f"column {quote(column.name)}: a cell is missing, and data.missing is 'error'"
     help = "fill the cell, or choose another data.missing, such as auto"
-    return first_of(np.flatnonzero(missing), column, message, help)
+    return first_of(rows, column, message, help)

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, get_args
+from typing import Any, Protocol, get_args
 
 import numpy as np
 
-from nntrain.core.array import Array
+from nntrain.core.array import Array, distinct_values
 from nntrain.data.batches import Dataset
-from nntrain.data.column_types import ColumnKind
-from nntrain.data.content import row_keys
-from nntrain.data.labels import distinct_labels
+from nntrain.data.chunks import chunks
+from nntrain.data.column import Column
+from nntrain.data.column_types import FEWEST_FOR_IDS, ColumnKind
+from nntrain.data.content import repeated, row_keys, shared
+from nntrain.data.labels import LabelledColumn
+from nntrain.data.missing import count_missing
 from nntrain.data.pipeline import Preprocessing
 from nntrain.data.statistics import is_spread
 from nntrain.data.table import Table
@@ -108,27 +111,32 @@ def summarize(table: Table, preprocessing: Preprocessing, parts: Mapping[str, Da
 
 def _missing(kinds: Mapping[str, ColumnKind], parts: Mapping[str, Dataset]) -> dict[str, int]:
     """Return the number of missing cells of the columns that have any, in the rows that are used."""
-    counts = {name: 0 for name, kind in kinds.items() if kind != "text"}  # a missing text is an empty one
-    for name in counts:
-        numeric = kinds[name] != "categorical"
+    counts = {}
+    for name, kind in kinds.items():
+        counts[name] = 0
         for data in parts.values():
-            if data.table is not None:
-                counts[name] += int(data.table.columns[name].missing(numeric=numeric)[data.rows].sum())
+            if kind != "text" and data.table is not None:  # a missing text is an empty one
+                counts[name] += count_missing(data.table.columns[name], kind != "categorical", data.rows)
     return {name: count for name, count in counts.items() if count}
 
 
 def _ids(table: Table, numeric: list[str]) -> list[str]:
     """Whole numbers that grow by one from row to row are a numbering, not a measurement."""
-    found = []
-    for name in numeric:
-        values = table.columns[name].integers()
-        if values is not None and len(values) >= 20 and np.all(np.diff(values.astype(np.int64)) == 1):
-            found.append(name)
+    found = [name for name in numeric if table.rows >= FEWEST_FOR_IDS and is_numbering(table.columns[name])]
     if not found:
         return []
     return [
         f"warning: {enumerate_names([quote(n) for n in found])} looks like a row number (data.ignore leaves it out)"
     ]
+
+
+def is_numbering(column: Column) -> bool:
+    """Return whether the cells are whole numbers, each one more than the one before it."""
+    for rows in (slice(0, _FIRST_LOOK), *chunks(len(column))):
+        values = column.integers(slice(max(0, rows.start - 1), rows.stop))
+        if values is None or not np.all(np.diff(values.astype(np.int64)) == 1):
+            return False
+    return True
 
 
 def _copies(table: Table, preprocessing: Preprocessing, kinds: Mapping[str, ColumnKind]) -> list[str]:
@@ -138,68 +146,127 @@ def _copies(table: Table, preprocessing: Preprocessing, kinds: Mapping[str, Colu
         return []
     target = table.columns[targets[0]]
     if preprocessing.task.is_classification:
-        truth = distinct_labels(target)[0]
+        truth = _labels(target)
         plain = [name for name, kind in kinds.items() if kind != "text"]
         copies = [name for name in plain if is_relabelling(_plain(table, name, kinds[name]), truth)]
     else:
-        numbers = target.numbers()
+        numbers = _numbers(target)
         numeric = [name for name, kind in kinds.items() if kind == "numeric"]
-        copies = [name for name in numeric if is_rescaling(table.columns[name].numbers(), numbers)]
+        copies = [name for name in numeric if is_rescaling(_numbers(table.columns[name]), numbers)]
     if not copies:
         return []
     shown = enumerate_names([quote(name) for name in copies])
     return [f"warning: {shown} says the same as the target, one value for one; is the answer among the features?"]
 
 
-def _plain(table: Table, name: str, kind: ColumnKind) -> Array:
+class Values(Protocol):
+    """Values that are asked for stretch by stretch: an array (N,), or what a column's cells stand for."""
+
+    def __len__(self) -> int:
+        """Return how many there are."""
+        ...
+
+    def __getitem__(self, rows: slice, /) -> Array:
+        """Return those of a stretch of rows."""
+        ...
+
+
+class _Cells:
+    """What the cells of a column stand for, read as it is asked for."""
+
+    def __init__(self, rows: int, read: Callable[[slice], Array]) -> None:
+        self._rows, self._read = rows, read
+
+    def __len__(self) -> int:
+        return self._rows
+
+    def __getitem__(self, rows: slice, /) -> Array:
+        return self._read(rows)
+
+
+def _numbers(column: Column) -> Values:
+    return _Cells(len(column), column.numbers)
+
+
+def _labels(column: Column) -> Values:
+    return _Cells(len(column), LabelledColumn(column).codes)
+
+
+def _plain(table: Table, name: str, kind: ColumnKind) -> Values:
     column = table.columns[name]
-    return column.numbers() if kind == "numeric" else distinct_labels(column)[0]
+    return _numbers(column) if kind == "numeric" else _labels(column)
 
 
-def is_relabelling(values: Array, codes: Array) -> bool:
+def _looks(rows: int) -> tuple[int, int]:
+    """Return how many rows to look at: the first few, which tell most columns apart, and then all."""
+    return min(rows, _FIRST_LOOK), rows
+
+
+def is_relabelling(values: Values, codes: Values) -> bool:
     """Return whether values (N,) are codes (N,), from 0 without a gap, under other names: one value for one code.
 
     >>> is_relabelling(np.array([7.0, 5.0, 7.0]), np.array([0, 1, 0]))
     True
     """
-    for rows in (slice(_FIRST_LOOK), slice(None)):  # most columns are told apart by their first rows
-        _, first, place = np.unique(codes[rows], return_index=True, return_inverse=True)
-        named = values[rows][first]
-        if not np.array_equal(named[place], values[rows]) or len(np.unique(named)) < len(named):
+    return all(_is_relabelling(values, codes, rows) for rows in _looks(len(values)))
+
+
+def _is_relabelling(values: Values, codes: Values, rows: int) -> bool:
+    named, seen = np.zeros(0), np.zeros(0, bool)
+    for stretch in chunks(rows):
+        own, name = codes[stretch], values[stretch]
+        beyond = int(own.max()) + 1 - len(seen)
+        if beyond > 0:
+            named, seen = np.append(named, np.zeros(beyond)), np.append(seen, np.zeros(beyond, bool))
+        new = ~seen[own]
+        named[own[new]], seen[own[new]] = name[new], True
+        if not np.array_equal(named[own], name):
             return False
-    return len(first) > 1
+    names = named[seen]
+    return 1 < len(names) == len(distinct_values(names))
 
 
-def is_rescaling(values: Array, target: Array) -> bool:
+def is_rescaling(values: Values, target: Values) -> bool:
     """Return whether target (N,) is a straight line of values (N,), to 9 digits.
 
     >>> is_rescaling(np.array([0.0, 1.0, 2.0]), np.array([32.0, 33.8, 35.6]))
     True
     """
-    for rows in (slice(_FIRST_LOOK), slice(None)):
-        x, y = values[rows], target[rows]
-        low, high = int(np.argmin(x)), int(np.argmax(x))
-        if np.isnan(x).any() or not is_spread(x[high] - x[low], 0.0) or y[low] == y[high]:
+    return all(_is_rescaling(values, target, rows) for rows in _looks(len(values)))
+
+
+def _is_rescaling(values: Values, target: Values, rows: int) -> bool:
+    low = high = (0.0, 0.0)  # the smallest and the largest value, and the target beside it
+    for stretch in chunks(rows):
+        x, y = values[stretch], target[stretch]
+        if np.isnan(x).any():
             return False
-        line = y[low] + (x - x[low]) * ((y[high] - y[low]) / (x[high] - x[low]))
-        if np.abs(line - y).max() > 1e-9 * np.abs(y[high] - y[low]):
+        least, most = int(np.argmin(x)), int(np.argmax(x))
+        low = (x[least], y[least]) if not stretch.start or x[least] < low[0] else low
+        high = (x[most], y[most]) if not stretch.start or x[most] > high[0] else high
+    spread, rise = high[0] - low[0], high[1] - low[1]
+    if not is_spread(spread, 0.0) or low[1] == high[1]:
+        return False
+    for stretch in chunks(rows):
+        line = low[1] + (values[stretch] - low[0]) * (rise / spread)
+        if np.abs(line - target[stretch]).max() > 1e-9 * np.abs(rise):
             return False
     return True
 
 
 def _duplicates(parts: Mapping[str, Dataset]) -> list[str]:
     """Rows of equal features and target that stand on both sides of a split are judged by heart."""
-    keys = {part: row_keys([data.x, data.target]) for part, data in parts.items()}
-    found = []
-    distinct = np.unique(keys["train"])
-    if len(distinct) < len(keys["train"]):
-        count = len(keys["train"]) - len(distinct)
+    trained = row_keys([parts["train"].x, parts["train"].target])
+    trained.sort()
+    found, count = [], repeated(trained)
+    if count:
         found.append(f"{count} training row{'s repeat' if count > 1 else ' repeats'} another one exactly")
     for part in ("validation", "test"):
-        shared = int(np.isin(keys[part], distinct).sum()) if part in keys else 0
-        if shared:
+        data = parts.get(part)
+        both = 0 if data is None else shared(row_keys([data.x, data.target]), trained)
+        if both:
             found.append(
-                f"warning: {shared} of {len(parts[part])} {part} rows also stand in the training rows"
+                f"warning: {both} of {len(parts[part])} {part} rows also stand in the training rows"
                 " (data.group keeps equal rows together)"
             )
     return found

@@ -79,6 +79,11 @@ class Grammar:
         """Whether a spelling of infinity is among the missing strings."""
         return any(re.fullmatch(r"[+-]?inf(inity)?", text.strip(BLANKS), re.IGNORECASE) for text in self.missing_values)
 
+    @property
+    def has_missing_numbers(self) -> bool:
+        """Whether a number is among the missing strings."""
+        return bool(self._absent_values)
+
     def is_whole(self, cell: str) -> bool:
         """Whether a cell is an integer without point or exponent that fits 64 bits."""
         return _WHOLE.fullmatch(cell) is not None

@@ -86,7 +86,7 @@ def read_header(data: bytes, header: bool | Sequence[str], delimiter: str | None
         raise DataError(f"{what}: expected a header and rows, found 0 data rows", path=shown)
     notices: list[str] = []
     separator = _separator(data, first, delimiter, decimal, shown, notices)
-    Structure(data, separator, [], shown).check_record(first.start, first.end, first.line)
+    Structure(separator, [], shown).check_record(data[first.start : first.end], first.line)
     cells = split_record(first.body, separator)
     if header is True:
         names = _stripped(cells, shown, notices)

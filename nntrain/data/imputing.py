@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from nntrain.core.array import Array
-from nntrain.data.statistics import total
+from nntrain.data.statistics import median, total, without_missing
 
 
 class Imputer:
@@ -36,7 +36,7 @@ class Imputer:
 
     def fit(self, values: Array) -> None:
         """Learn from training values (N,) of float64, NaN for missing."""
-        known = values[~np.isnan(values)]
+        known = without_missing(values)
         self.marked = self.missing == "auto" and len(known) < len(values)
         if self.missing == "constant" or not len(known):
             return
@@ -46,15 +46,17 @@ class Imputer:
             distinct, counts = np.unique(known, return_counts=True)
             self.fill = float(distinct[np.argmax(counts)])
         else:
-            self.fill = float(np.median(known))
+            self.fill = median(known)
 
     def apply(self, values: Array) -> Array:
-        """Return the values (N,) with the missing ones filled in."""
-        return np.where(np.isnan(values), self.fill, values)
+        """Return the values (N,) with the missing ones filled in: the same array where none is missing."""
+        absent = np.isnan(values)
+        return np.where(absent, self.fill, values) if absent.any() else values
 
-    def marks(self, values: Array) -> list[Array]:
-        """Return the column (N,) that marks missing cells, in a list; an empty list where there is none."""
-        return [np.isnan(values).astype(np.float64)] if self.marked else []
+    def mark(self, values: Array, out: Array) -> None:
+        """Write 1 for missing values (N,) and 0 for others into the last column of ``out`` (N, W), if that is its."""
+        if self.marked:
+            np.isnan(values, out=out[:, -1], casting="unsafe")
 
     def state(self) -> dict[str, Any]:
         """Return everything learnt."""

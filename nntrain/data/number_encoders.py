@@ -8,11 +8,14 @@ from typing import Any
 import numpy as np
 
 from nntrain.core.array import Array
+from nntrain.data.chunks import Selection, chunks
 from nntrain.data.column import Column
-from nntrain.data.column_types import instants, truths
-from nntrain.data.encoders import IMPUTED, missing_cells
+from nntrain.data.column_types import Reader, instants_of, truths_of
+from nntrain.data.encoders import IMPUTED, Encoding, missing_cells
 from nntrain.data.imputing import Imputer
+from nntrain.data.missing import count_missing, missing_rows
 from nntrain.data.notices import Notice
+from nntrain.data.statistics import without_missing
 from nntrain.data.transforms import Scaler, scaler_named
 
 _DAY = 86400.0
@@ -39,27 +42,31 @@ class NumericEncoder:
         self.imputer = Imputer(missing, fill, frequent=self.kind == "boolean")
         self.notices: list[Notice] = []
 
-    def values(self, column: Column) -> Array:
-        """Return the numbers (N,) that stand for the cells, NaN for missing."""
-        return column.numbers()
+    def reader(self, column: Column) -> Reader:
+        """Return what reads the numbers (M,) that stand for the cells of some rows, NaN for missing."""
+        return column.numbers
 
     def fit(self, column: Column, rows: Array) -> None:
-        values = self.values(column)[rows]
+        self.learn(Selection(rows, len(column)).read(self.reader(column)))
+
+    def learn(self, values: Array) -> None:
+        """Learn from the numbers (N,) of training rows, NaN for missing."""
         self.imputer.fit(values)
-        self.scaler.fit(values[~np.isnan(values)])
+        self.scaler.fit(without_missing(values))
         self.notices = [Notice(f"warning: {self.scaler.finding}", self.name)] if self.scaler.finding else []
 
-    def apply(self, column: Column) -> list[Array]:
-        values = self._checked(column)
-        return [self.scaler.apply(self.imputer.apply(values)), *self.imputer.marks(values)]
-
-    def _checked(self, column: Column) -> Array:
-        values = self.values(column)
-        count = int(np.count_nonzero(np.isnan(values)))
-        if count and self.missing == "error":
-            raise missing_cells(column, np.isnan(values))
+    def encoding(self, column: Column) -> Encoding:
+        if self.missing == "error" and len(rows := missing_rows(column, numeric=True)):
+            raise missing_cells(column, rows)
+        count = count_missing(column, numeric=True)
         self.notices = [Notice(IMPUTED, self.name, str(count))] if count else []
-        return values
+        read = self.reader(column)
+        return lambda rows, out: self.write(read(rows), out)
+
+    def write(self, values: Array, out: Array) -> None:
+        """Write the inputs (M, width) for numbers (M,), NaN for missing."""
+        out[:, 0] = self.scaler.apply(self.imputer.apply(values))
+        self.imputer.mark(values, out)
 
     def outputs(self) -> list[str]:
         return [self.name, f"{self.name} is missing"] if self.imputer.marked else [self.name]
@@ -78,8 +85,8 @@ class BooleanEncoder(NumericEncoder):
 
     kind = "boolean"
 
-    def values(self, column: Column) -> Array:
-        return truths(column)
+    def reader(self, column: Column) -> Reader:
+        return truths_of(column)
 
 
 class DatetimeEncoder(NumericEncoder):
@@ -95,24 +102,26 @@ class DatetimeEncoder(NumericEncoder):
         super().__init__(name, scale, missing, fill)
         self.cycles = ["year", "week", "day"]
 
-    def values(self, column: Column) -> Array:
-        return instants(column) / _DAY
+    def reader(self, column: Column) -> Reader:
+        seconds = instants_of(column)
+        return lambda rows: seconds(rows) / _DAY
 
-    def fit(self, column: Column, rows: Array) -> None:
-        super().fit(column, rows)
-        days = self.values(column)[rows]
-        known = days[~np.isnan(days)]
+    def learn(self, values: Array) -> None:
+        super().learn(values)
         self.cycles = ["year"]
-        if not _are_months(known):
-            self.cycles += ["week", "day"] if np.any(known % 1.0) else ["week"]
+        known = without_missing(values)
+        if not all(_are_months(known[some]) for some in chunks(len(known))):
+            timed = any(np.any(known[some] % 1.0) for some in chunks(len(known)))
+            self.cycles += ["week", "day"] if timed else ["week"]
 
-    def apply(self, column: Column) -> list[Array]:
-        values = self._checked(column)
+    def write(self, values: Array, out: Array) -> None:
         days = self.imputer.apply(values)
+        out[:, 0] = self.scaler.apply(days)
         place = {"year": days / _YEAR_DAYS, "week": (days + _MONDAY) / 7.0, "day": days}
-        angles = [2.0 * np.pi * np.mod(place[cycle], 1.0) for cycle in self.cycles]
-        waves = [wave(angle) for angle in angles for wave in (np.sin, np.cos)]
-        return [self.scaler.apply(days), *waves, *self.imputer.marks(values)]
+        for i, cycle in enumerate(self.cycles):
+            angle = 2.0 * np.pi * np.mod(place[cycle], 1.0)
+            out[:, 1 + 2 * i], out[:, 2 + 2 * i] = np.sin(angle), np.cos(angle)
+        self.imputer.mark(values, out)
 
     def outputs(self) -> list[str]:
         elapsed, *mark = super().outputs()

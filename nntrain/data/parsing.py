@@ -1,7 +1,7 @@
-"""From the bytes of a chunk to one array a column: integers, float64 or text.
+"""From the bytes of a block to one piece of each column: integers, float64 or texts.
 
 Every column is first read as what a sample of its cells is. A column that turns out to be something else is read again,
-in that chunk, as a wider kind: integers, then float64, then text. pandas converts and nothing more; it never guesses a
+in that block, as a wider kind: integers, then float64, then text. pandas converts and nothing more; it never guesses a
 type, and what it takes for a number although the grammar does not (``inf``, ``1e400``, ``True``) is found here.
 """
 
@@ -14,26 +14,27 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from nntrain.data.digits import small_numbers
 from nntrain.data.grammar import FLOAT32_LIMIT, OTHER, Grammar
-from nntrain.data.marks import Positions
-from nntrain.data.structure import Chunk
+from nntrain.data.pieces import Array, Piece, Texts, code_type, texts_of
+from nntrain.data.structure import Checked
 
 INTEGER, FLOAT, TEXT = range(3)
 EXACT_LIMIT = 2.0**53
 """From this magnitude on float64 does not hold every integer."""
 
 _SAMPLED_CELLS, _MOST_ROWS, _LEAST_ROWS = 20_000, 100, 5
-_TYPES = {INTEGER: np.dtype(np.int64), FLOAT: np.dtype(np.float64), TEXT: np.dtype(object)}
+_CELLS = 3
+"""Texts that may all be numbers: pandas would make numbers of the categories of such a column."""
+_TYPES = {INTEGER: np.dtype(np.int64), FLOAT: np.dtype(np.float64), TEXT: "category", _CELLS: np.dtype(object)}
 _TRUTH = ((b"u", b"rue"), (b"U", b"RUE"), (b"s", b"alse"), (b"S", b"ALSE"))
+_LEAST_OF_TRUTH = ord("S")
 _NARROW = (np.uint8, np.int8, np.int16, np.int32)
 
-Array = NDArray[Any]
 
-
-class ChunkParser:
-    """Parses the chunks of one file.
+class BlockParser:
+    """Parses the blocks of one file.
 
     Args:
         width: the number of columns.
@@ -48,61 +49,79 @@ class ChunkParser:
         self._grammar = grammar
         self._small = small
         self._tokens = grammar.tokens()
-        self._kinds: list[int] = []
+        self._kinds: list[int] = [TEXT] * width
+        self.is_planned = False
+        self._may_be_small_numbers = not small and not grammar.has_missing_numbers
 
-    def plan(self, chunk: Chunk, record_ends: Positions) -> None:
-        """Decide what to read each column as, from rows spread over the first chunk."""
+    def plan(self, block: Checked) -> None:
+        """Decide what to read each column as, from rows spread over the first block."""
+        self.is_planned = True
         if self._small:
             return
         wanted = max(_LEAST_ROWS, min(_MOST_ROWS, _SAMPLED_CELLS // self._width))
-        picked = np.unique(np.linspace(0, chunk.rows - 1, wanted).astype(np.intp))
-        records = [_record(chunk, record_ends, row) for row in picked]
+        picked = np.unique(np.linspace(0, block.rows - 1, wanted).astype(np.intp))
+        records = [_record(block, row) for row in picked]
         columns = zip(*self._plain_rows(b"".join(records)), strict=True)
         self._kinds = [self._kind(cells) for cells in columns]
+        self._may_be_small_numbers &= max(self._kinds) == INTEGER
+
+    def small_numbers(self, body: bytes | memoryview) -> tuple[list[Piece], bool] | None:
+        """Return the columns of a block that holds nothing but numbers 0 to 255, before it is checked, or None.
+
+        The second of the two tells whether each number is written in the shortest way.
+        """
+        if not self._may_be_small_numbers:
+            return None
+        found = small_numbers(body, ord(self._delimiter), self._width)
+        if found is None:
+            self._may_be_small_numbers = False  # what fails once is not tried again
+            return None
+        return list(np.ascontiguousarray(found[0].T)), found[1]
+
+    def parse(self, block: Checked) -> list[Piece]:
+        """Return one piece (rows,) a column: integers of a narrow type, float64 with NaN, or texts."""
+        if self._small:
+            return [self._from_texts(cells) for cells in self.texts(block, range(self._width))]
+        pieces = self._read_planned(block)
+        for i in self._suspects(pieces, block):
+            pieces[i] = self._from_texts(self.texts(block, [i])[0])
+        pieces = [piece if isinstance(piece, Texts) else narrowed(piece) for piece in pieces]
+        for i, piece in enumerate(pieces):  # what proved wrong here is right at once in the next block
+            self._kinds[i] = max(self._kinds[i], _kind_of(piece))
+        return pieces
+
+    def texts(self, block: Checked, columns: Iterable[int]) -> list[Texts]:
+        """Return the cells (rows,) of some columns as they stand in the file, without their quotes."""
+        if not self._small:
+            read = self._read(block, dict.fromkeys(columns, _CELLS))
+            return [piece for piece in read if isinstance(piece, Texts)]
+        cells = list(zip(*self._plain_rows(block.body), strict=True))
+        return [texts_of(cells[i]) for i in columns]
 
     def _kind(self, cells: Sequence[str]) -> int:
         if self._grammar.infinity_is_missing:
             return TEXT  # pandas would take every spelling of infinity for missing
-        if all(map(self._grammar.is_whole, cells)):
-            return INTEGER
+        if not self._grammar.has_missing_numbers and all(map(self._grammar.is_whole, cells)):
+            return INTEGER  # where some number means missing, only float64 has a place for it
         return FLOAT if (self._grammar.convert(cells)[1] != OTHER).all() else TEXT
-
-    def parse(self, chunk: Chunk, record_ends: Positions) -> list[Array]:
-        """Return one array (rows,) a column: integers of a narrow type, float64 with NaN, or text."""
-        if self._small:
-            return [self._from_text(cells) for cells in self.texts(chunk, range(self._width))]
-        arrays = self._read_planned(chunk)
-        for i in self._suspects(arrays, chunk, record_ends):
-            arrays[i] = self._from_text(self.texts(chunk, [i])[0])
-        arrays = [narrowed(array) for array in arrays]
-        for i, array in enumerate(arrays):  # what proved wrong here is right at once in the next chunk
-            self._kinds[i] = max(self._kinds[i], _kind_of(array))
-        return arrays
-
-    def texts(self, chunk: Chunk, columns: Iterable[int]) -> list[Array]:
-        """Return the cells (rows,) of some columns as they stand in the file, without their quotes."""
-        if not self._small:
-            return self._read(chunk, dict.fromkeys(columns, TEXT))
-        cells = list(zip(*self._plain_rows(chunk.body), strict=True))
-        return [np.array(cells[i], object) for i in columns]
 
     def _plain_rows(self, body: memoryview | bytes) -> Iterator[list[str]]:
         text = str(body, "utf-8")
         return csv.reader(io.StringIO(text, newline=""), delimiter=self._delimiter)
 
-    def _read_planned(self, chunk: Chunk) -> list[Array]:
+    def _read_planned(self, block: Checked) -> list[Piece]:
         """Read each column as planned, or with float64 for integers, or as text that is then converted."""
         planned = dict(enumerate(self._kinds))
         widened = {i: FLOAT if kind == INTEGER else kind for i, kind in planned.items()}
         for kinds in (planned, widened):
             try:
-                return self._read(chunk, kinds)
+                return self._read(block, kinds)
             except (ValueError, OverflowError):  # some cell is not what its column was planned as
                 continue
-        texts = self.texts(chunk, range(self._width))
-        return [text if planned[i] == TEXT else self._from_text(text) for i, text in enumerate(texts)]
+        texts = self.texts(block, range(self._width))
+        return [text if planned[i] == TEXT else self._from_texts(text) for i, text in enumerate(texts)]
 
-    def _read(self, chunk: Chunk, kinds: dict[int, int]) -> list[Array]:
+    def _read(self, block: Checked, kinds: dict[int, int]) -> list[Piece]:
         import pandas
 
         types: Any = {i: _TYPES[kind] for i, kind in kinds.items()}
@@ -111,7 +130,7 @@ class ChunkParser:
             types, missing = types.popitem()[1], self._tokens
         with np.errstate(all="ignore"):
             frame = pandas.read_csv(
-                _Reader(chunk.body),  # type: ignore[call-overload]
+                _Reader(block.body),  # type: ignore[call-overload]
                 sep=self._delimiter,
                 decimal=self._grammar.decimal,
                 header=None,
@@ -123,54 +142,78 @@ class ChunkParser:
                 keep_default_na=False,
                 na_filter=FLOAT in kinds.values(),
                 skip_blank_lines=False,
-                low_memory=not _holds_truth(chunk.body),
+                low_memory=TEXT not in kinds.values() and not _may_hold_truth(block.body),
                 engine="c",
             )
         if set(kinds.values()) == {INTEGER}:  # thousands of pixels: all at once
             return list(narrowed(frame.to_numpy().T))
-        return [column.to_numpy() for _, column in frame.items()]
+        return [
+            self._piece(block, i, kind, column)
+            for (i, kind), (_, column) in zip(sorted(kinds.items()), frame.items(), strict=True)
+        ]
 
-    def _suspects(self, arrays: list[Array], chunk: Chunk, record_ends: Positions) -> Iterator[int]:
+    def _piece(self, block: Checked, i: int, kind: int, column: Any) -> Piece:
+        if kind == TEXT:
+            found = _texts(column)
+            return self.texts(block, [i])[0] if found is None else found
+        return texts_of(column.tolist()) if kind == _CELLS else column.to_numpy()
+
+    def _suspects(self, pieces: list[Piece], block: Checked) -> Iterator[int]:
         """Yield the columns in which pandas has taken something for a number that may be none.
 
         Those are infinities and what is too large for float32; and a column of ``True`` and ``False``, which comes as 1
         and 0, so that the first 0 or 1 is looked up in the file.
         """
         records: dict[int, list[str]] = {}
-        truth = _holds_truth(chunk.body)
-        for i, array in enumerate(arrays):
+        for i, array in enumerate(pieces):
             row = 0
-            if array.dtype == object:
+            if isinstance(array, Texts):
                 continue
             if array.dtype == np.float64 and not (array.min() > -FLOAT32_LIMIT and array.max() < FLOAT32_LIMIT):
                 if (np.abs(array) >= FLOAT32_LIMIT).any():
                     yield i
                     continue
                 row = int(np.isnan(array).argmin())
-            if truth and array[row] in (0, 1):
+            if array[row] in (0, 1):
                 if row not in records:
-                    records[row] = next(self._plain_rows(_record(chunk, record_ends, row)))
+                    records[row] = next(self._plain_rows(_record(block, row)))
                 if self._grammar.number(records[row][i]) is None:
                     yield i
 
-    def _from_text(self, cells: Array) -> Array:
-        """Return numbers where all cells are numbers or missing, else the cells."""
-        values, states = self._grammar.convert(cells)
-        return cells if (states == OTHER).any() else narrowed(values)
+    def _from_texts(self, texts: Texts) -> Piece:
+        """Return numbers where all cells are numbers or missing, else the texts."""
+        values, states = self._grammar.convert(texts.distinct)
+        return texts if (states == OTHER).any() else narrowed(values[texts.codes])
 
 
-def _holds_truth(body: memoryview | bytes) -> bool:
-    """Whether there may be a ``True`` or ``False``.
+def _texts(column: Any) -> Texts | None:
+    """Return a categorical column of pandas with its categories as they appear; None where it made numbers of them."""
+    codes, distinct = column.cat.codes.to_numpy(), column.cat.categories.tolist()
+    if not all(isinstance(text, str) for text in distinct):
+        return None
+    first = np.empty(len(distinct), np.intp)
+    first[codes[::-1]] = np.arange(len(codes) - 1, -1, -1)  # of equal codes the last one set, which is the first row
+    order = np.argsort(first)
+    place = np.empty(len(distinct), code_type(len(distinct)))
+    place[order] = np.arange(len(distinct))
+    return Texts(place[codes], [distinct[i] for i in order.tolist()])
+
+
+def _may_hold_truth(body: memoryview | bytes) -> bool:
+    """Whether there may be a ``True`` or ``False`` among numbers: by the letters, to find that there are none is quick.
 
     pandas takes a column of nothing else for ones and zeros, and with ``low_memory`` a stretch of a column too.
     """
-    text = bytes(body)  # the letters first: to find that there is none takes no time
+    text = bytes(body)
+    if np.frombuffer(text, np.uint8).max() < _LEAST_OF_TRUTH:
+        return False
     return any(letter in text and word in text for letter, word in _TRUTH)
 
 
-def _record(chunk: Chunk, record_ends: Positions, row: int) -> bytes:
+def _record(block: Checked, row: int) -> bytes:
     """Return the bytes of one record with its newline."""
-    return bytes(chunk.body[record_ends[row - 1] + 1 if row else 0 : record_ends[row] + 1])
+    ends = block.record_ends
+    return bytes(block.body[ends[row - 1] + 1 if row else 0 : ends[row] + 1])
 
 
 class _Reader:
@@ -191,8 +234,8 @@ class _Reader:
         return iter(())
 
 
-def _kind_of(array: Array) -> int:
-    return TEXT if array.dtype == object else INTEGER if array.dtype.kind in "iu" else FLOAT
+def _kind_of(piece: Piece) -> int:
+    return TEXT if isinstance(piece, Texts) else INTEGER if piece.dtype.kind in "iu" else FLOAT
 
 
 def is_whole(array: Array) -> bool:
@@ -205,7 +248,7 @@ def is_whole(array: Array) -> bool:
 
 def narrowed(array: Array) -> Array:
     """Return integers in the narrowest type that holds them."""
-    if array.dtype == object or array.itemsize < 8 or not array.size:
+    if array.itemsize < 8 or not array.size:
         return array
     if array.dtype == np.float64 and not (array[0] == np.trunc(array[0]) and is_whole(array)):
         return array

@@ -11,8 +11,10 @@ import numpy as np
 from nntrain.core.array import Array
 from nntrain.core.task import TaskKind
 from nntrain.data import splitting
+from nntrain.data.chunks import chunks, narrow
+from nntrain.data.column import Column
 from nntrain.data.column_types import instants
-from nntrain.data.labels import distinct_labels, sort_labels
+from nntrain.data.labels import LabelledColumn, sort_labels
 from nntrain.data.options import DataOptions
 from nntrain.data.split_file import from_file, is_split_file
 from nntrain.data.splitting import Split
@@ -74,8 +76,11 @@ def choose_parts(
         split = from_file(resolve(options.split), options.split, table.rows)
         if owners is not None:
             split = _of_owners(split, owners, options.split)
-        return Split(*(part[np.isin(part, usable)] for part in (split.train, split.validation, split.test))), []
-    heeded = (facts or _facts(table, options, kind)).at(usable)
+        given = (split.train, split.validation, split.test)
+        return Split(*(part if _are_all(usable, table.rows) else part[np.isin(part, usable)] for part in given)), []
+    heeded = facts or _facts(table, options, kind)
+    if not _are_all(usable, table.rows):
+        heeded = heeded.at(usable)
     shares, notices, unit = _shares(options), [], "rows" if owners is None else "sequences"
     if fold is not None:
         split = _fold(options.folds or 0, fold, seed, heeded, shares["test"], len(usable), table.path, unit)
@@ -85,7 +90,16 @@ def choose_parts(
             shares["validation"] = 0.0
         split = _by_shares(shares, seed, heeded, len(usable))
         _check_filled(split, shares, options, table.path)
+    if _are_all(usable, table.rows):
+        return split, notices
     return Split(usable[split.train], usable[split.validation], usable[split.test]), notices
+
+
+def _are_all(usable: Array, rows: int) -> bool:
+    """Return whether row numbers are those of all rows in their order, so that nothing need be chosen."""
+    if len(usable) != rows:
+        return False
+    return all(np.array_equal(usable[some], np.arange(some.start, some.stop)) for some in chunks(rows))
 
 
 def check_method(options: DataOptions) -> None:
@@ -118,7 +132,7 @@ def _is_file(given: object) -> bool:
 
 def _facts(table: Table, options: DataOptions, kind: TaskKind) -> Facts:
     stratified = kind == "classification" and options.split in ("auto", "stratified")
-    groups = None if options.group is None else table.column(options.group, "data.group").codes()[0]
+    groups = None if options.group is None else _codes(table.column(options.group, "data.group"))
     if options.order is not None:
         return Facts(None, groups, order_values(table, options.order))
     if options.split == "tail":
@@ -126,10 +140,16 @@ def _facts(table: Table, options: DataOptions, kind: TaskKind) -> Facts:
     return Facts(_strata(table, options) if stratified else None, groups, None)
 
 
+def _codes(column: Column) -> Array:
+    """Return a number (R,) for each cell, equal for equal texts."""
+    return narrow(lambda rows: column.codes(rows)[0], len(column), len(column.codes(slice(0, 0))[1]))
+
+
 def _strata(table: Table, options: DataOptions) -> Array:
-    codes, labels = distinct_labels(table.column(names_of(options.target)[0], "data.target"))
-    place = {label: i for i, label in enumerate(sort_labels(labels))}
-    return np.array([place[label] for label in labels], np.int64)[codes]
+    labelled = LabelledColumn(table.column(names_of(options.target)[0], "data.target"))
+    place = {label: i for i, label in enumerate(sort_labels(labelled.labels))}
+    code = np.array([place[label] for label in labelled.labels], np.int64)
+    return narrow(lambda rows: code[labelled.codes(rows)], table.rows, len(code))
 
 
 def order_values(table: Table, name: str, key: str = "data.order") -> Array:
@@ -189,14 +209,14 @@ def _by_shares(shares: dict[str, float], seed: int, facts: Facts, rows: int) -> 
 
 
 def _renumbered(strata: Array | None) -> Array | None:
-    return None if strata is None else np.unique(strata, return_inverse=True)[1]
+    return None if strata is None else splitting.numbered(strata)[0]
 
 
 def _fold(folds: int, fold: int, seed: int, facts: Facts, test: float, rows: int, path: str, unit: str) -> Split:
     """Return the split that holds out one fold of what a test share leaves."""
     first = _by_shares({"test": test, "validation": 0.0}, seed, facts, rows)
     rest, left = facts.at(first.train), first.train
-    units = len(left) if rest.groups is None else len(np.unique(rest.groups))
+    units = len(left) if rest.groups is None else len(splitting.numbered(rest.groups)[1])
     if folds > units:
         unit = unit if rest.groups is None else "groups"
         raise DataError(f"data.folds: {folds} folds of {units} {unit}", path=path, help=f"use at most {units} folds")

@@ -10,6 +10,7 @@ import numpy as np
 from nntrain.core.array import Array
 from nntrain.core.task import Task
 from nntrain.data.batches import Dataset
+from nntrain.data.chunks import chunks
 from nntrain.data.forms import form_from
 from nntrain.data.forms.base import Examples, Form
 from nntrain.data.notices import grouped
@@ -164,12 +165,17 @@ def sample_weights(table: Table, name: str) -> Array:
         DataError: a weight is missing, negative, or all are 0.
     """
     column = table.column(name, "data.weight")
-    values = column.numbers()
-    bad = np.flatnonzero(~(values >= 0))
-    if len(bad):
-        path, line = table.place(int(bad[0]))
-        what = "is missing" if np.isnan(values[bad[0]]) else f"is negative ({values[bad[0]]:g})"
-        raise DataError(f"column {quote(name)}: the weight {what}", path=path, line=line, help="weights are 0 or more")
-    if not values.any():
+    weights, some = np.empty(table.rows, np.float32), False
+    for rows in chunks(table.rows):
+        values = column.numbers(rows)
+        bad = np.flatnonzero(~(values >= 0))
+        if len(bad):
+            path, line = table.place(rows.start + int(bad[0]))
+            what = "is missing" if np.isnan(values[bad[0]]) else f"is negative ({values[bad[0]]:g})"
+            message = f"column {quote(name)}: the weight {what}"
+            raise DataError(message, path=path, line=line, help="weights are 0 or more")
+        weights[rows] = values
+        some = some or bool(values.any())
+    if not some:
         raise DataError(f"column {quote(name)}: all weights are 0", path=table.path, help="give some row a weight")
-    return values.astype(np.float32)
+    return weights

@@ -11,6 +11,7 @@ import numpy as np
 from nntrain.core.array import Array
 from nntrain.core.task import Task, TaskKind
 from nntrain.data.batches import Dataset, Labels, Loader
+from nntrain.data.chunks import filled
 from nntrain.data.classes import class_weights
 from nntrain.data.encoders import IMPUTED
 from nntrain.data.findings import Summary, summarize
@@ -20,6 +21,7 @@ from nntrain.data.notices import Notice, grouped
 from nntrain.data.options import DataOptions
 from nntrain.data.parts import Resolve, check_method, choose_parts
 from nntrain.data.pipeline import Preprocessing, dropped_rows, sample_weights
+from nntrain.data.storage import MEMORY, storage_for
 from nntrain.data.table import ReadOptions, Table, read_table
 from nntrain.data.target import check_target, decide_kind, names_of, reconstruction
 from nntrain.errors import ConfigError, DataError, enumerate_names, quote
@@ -49,9 +51,9 @@ class Prepared:
     notices: list[str]
     sources: dict[str, dict[str, Any]]
 
-    def loader(self, batch_size: int | str, seed: int) -> Loader:
+    def loader(self, batch_size: int | str, seed: int, shards: int = 1) -> Loader:
         """Return the batches of the training examples."""
-        return Loader(self.train, batch_size, seed)
+        return Loader(self.train, batch_size, seed, shards)
 
     def row_counts(self) -> dict[str, int]:
         """Return the number of rows of each part."""
@@ -68,6 +70,7 @@ def prepare(
     fold: int | None = None,
     class_weight: str | Mapping[str, float] | None = None,
     reconstructs: bool = False,
+    stream: bool | str = "auto",
 ) -> Prepared:
     """Return the data of a config.
 
@@ -80,6 +83,7 @@ def prepare(
         fold: which fold is held out, from 0, where there are folds.
         class_weight: ``balanced`` or weights by label.
         reconstructs: whether the input itself is the target; columns named as target are then no features.
+        stream: whether the tables stay on disk; auto decides by their size.
 
     Raises:
         ConfigError: keys of the data section contradict each other.
@@ -88,9 +92,10 @@ def prepare(
     form_class = form_of(options)
     options = form_class.adjust(options)
     check_method(options)
-    table = _read(names_of(options.train), options, resolve)
+    stream = stream if form_class.streams else False
+    table = _read(names_of(options.train), options, resolve, stream)
     kind = "regression" if reconstructs else decide_kind(table, options, task_hint, form_class.numbers_are_classes)
-    outside = _outside_tables(options, resolve)
+    outside = _outside_tables(options, resolve, stream)
     form = form_class.make(table, options)
     usable = form.select(table)
     if not reconstructs:
@@ -147,15 +152,15 @@ def read_options(options: DataOptions) -> ReadOptions:
     )
 
 
-def _read(paths: list[str], options: DataOptions, resolve: Resolve) -> Table:
-    return read_table([str(resolve(path)) for path in paths], read_options(options), paths)
+def _read(paths: list[str], options: DataOptions, resolve: Resolve, stream: bool | str) -> Table:
+    return read_table([str(resolve(path)) for path in paths], read_options(options), paths, stream=stream)
 
 
-def _outside_tables(options: DataOptions, resolve: Resolve) -> dict[str, Table]:
+def _outside_tables(options: DataOptions, resolve: Resolve, stream: bool | str) -> dict[str, Table]:
     """Return the tables of the parts that have files of their own."""
     given = {"validation": options.validation, "test": options.test}
     return {
-        part: _read(names_of(files), options, resolve)
+        part: _read(names_of(files), options, resolve, stream)
         for part, files in given.items()
         if not isinstance(files, (int, float)) and files is not None and files != "none"
     }
@@ -190,9 +195,11 @@ def _weighted(data: Dataset, task: Task, spec: str | Mapping[str, float], path: 
     """Return training examples with the weights of their classes multiplied into theirs."""
     if not task.is_classification:
         raise ConfigError(f"class_weight: expected a classification, and the task is {task.kind}", help="leave it out")
-    by_class = class_weights(task, data.labels().target, spec, path)[data.target]
-    weight = by_class if data.weight is None else by_class * data.weight
-    return data.replace(weight=weight.astype(np.float32))
+    by_class, given = class_weights(task, data.labels().target, spec, path), data.weight
+    storage = MEMORY if data.table is None else storage_for(data.table)
+    weight = storage.empty(data.target.shape, np.float32)
+    filled(weight, lambda rows: by_class[data.target[rows]] * (1.0 if given is None else given[rows]))
+    return data.replace(weight=weight)
 
 
 _UNKNOWN_HELP = "nntrain eval --unknown-class wrong counts such rows as errors, skip leaves them out"
@@ -201,7 +208,7 @@ _UNKNOWN_HELP = "nntrain eval --unknown-class wrong counts such rows as errors, 
 def unknown_classes(table: Table, preprocessing: Preprocessing, rows: Array, help: str = _UNKNOWN_HELP) -> DataError:
     """Return the error for rows whose class the training never saw."""
     name = preprocessing.task.targets[0]
-    labels = [str(label) for label in labels_of(table.columns[name])[rows]]
+    labels = [str(label) for label in labels_of(table.columns[name], rows)]
     distinct = list(dict.fromkeys(labels))
     places = table.places(rows[:5])
     return DataError(

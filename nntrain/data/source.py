@@ -1,24 +1,33 @@
-"""Where the bytes of a data file come from: files, globs and pipes, each read exactly once."""
+"""Where the bytes of a data file come from: files, globs and pipes; pipes are read exactly once."""
 
 from __future__ import annotations
 
 import difflib
 import errno
 import glob
+import gzip
+import hashlib
+import io
 import itertools
 import os
 import select
 import stat
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
+from nntrain.data.decoding import PACKED_FAULTS, damaged, is_packed
 from nntrain.errors import DataError, enumerate_names, quote
 
 WRITER_SECONDS = 4.0
 """How long a pipe may stay without any writer before it is an error."""
 SILENT_SECONDS = 3.0
 """How long a pipe with a writer may stay silent before the wait is announced."""
+BLOCK_BYTES = 4 << 20
+"""How much of a file is read at a time."""
+_HEAD_BYTES = 64
 _MOST_NAMES = 10_000
 
 Announce = Callable[[str], None]
@@ -62,7 +71,7 @@ def read_bytes(path: str, shown: str, announce: Announce | None = None) -> bytes
     Raises:
         DataError: there is no such file, it is a directory or a device, it may not be read, or nobody writes to it.
     """
-    try:
+    with _told(path, shown):
         mode = Path(path).stat().st_mode
         if stat.S_ISDIR(mode):
             help = f"name its files, for example {Path(shown) / '*.csv'}"
@@ -72,6 +81,14 @@ def read_bytes(path: str, shown: str, announce: Announce | None = None) -> bytes
         if stat.S_ISCHR(mode) and not Path(path).samefile(os.devnull):
             raise DataError("is a terminal or a device, expected a file or a pipe", path=shown)
         return Path(path).read_bytes()
+    raise AssertionError("a failure is always told")
+
+
+@contextmanager
+def _told(path: str, shown: str) -> Iterator[None]:
+    """Turn failures of the system inside into what the user is told."""
+    try:
+        yield
     except FileNotFoundError:
         raise not_found(path, shown) from None
     except PermissionError:
@@ -79,6 +96,101 @@ def read_bytes(path: str, shown: str, announce: Announce | None = None) -> bytes
     except (OSError, ValueError) as error:
         reason = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else str(error)
         raise DataError(f"cannot be read: {reason.lower()}", path=shown) from None
+
+
+def plain_file_size(path: str) -> int | None:
+    """Return the size of a file that can be read again, or None of anything else."""
+    try:
+        status = Path(path).stat()
+    except (OSError, ValueError):  # told by whoever reads it
+        return None
+    return status.st_size if stat.S_ISREG(status.st_mode) else None
+
+
+class PlainFile:
+    """A file on disk, read block by block and as often as wanted.
+
+    ``status``: of the file when it was first opened; ``sha256``: of its content, once all blocks were read.
+
+    Args:
+        path: what is opened.
+        shown: the path as the user typed it, for messages.
+    """
+
+    def __init__(self, path: str, shown: str) -> None:
+        self._path, self._shown = path, shown
+        self.began = time.time_ns()
+        with _told(path, shown), Path(path).open("rb") as file:
+            self.status = os.fstat(file.fileno())
+            self.head = file.read(_HEAD_BYTES)
+        self.sha256: str | None = None
+
+    def digest(self) -> str:
+        """Return the SHA-256 of the content, read for it if need be."""
+        if self.sha256 is None:
+            for _ in self._hashed():
+                pass
+        assert self.sha256 is not None
+        return self.sha256
+
+    def blocks(self) -> Iterator[bytes]:
+        """Yield the content, unpacked where it is packed with gzip.
+
+        Raises:
+            DataError: the file cannot be read, cannot be unpacked, or is no longer what it was.
+        """
+        if not is_packed(self.head):
+            yield from self._hashed()
+            return
+        packed = _Joined(self._hashed())
+        file = gzip.GzipFile(fileobj=io.BufferedReader(packed))
+        while True:
+            try:
+                block = file.read(BLOCK_BYTES)
+            except PACKED_FAULTS as error:
+                raise damaged(error, self._shown) from None
+            if not block:
+                break
+            yield block
+        packed.drain()
+
+    def _hashed(self) -> Iterator[bytes]:
+        digest = hashlib.sha256()
+        with _told(self._path, self._shown), Path(self._path).open("rb", buffering=0) as file:
+            self._check_unchanged(os.fstat(file.fileno()))
+            while block := file.read(BLOCK_BYTES):
+                digest.update(block)
+                yield block
+        self.sha256 = self.sha256 or digest.hexdigest()
+
+    def _check_unchanged(self, status: os.stat_result) -> None:
+        was = self.status
+        if (status.st_size, status.st_mtime_ns, status.st_ino) != (was.st_size, was.st_mtime_ns, was.st_ino):
+            raise DataError("the file has changed since it was read", path=self._shown, help="run the command again")
+
+
+class _Joined(io.RawIOBase):
+    """Blocks as a file that can only be read on."""
+
+    def __init__(self, blocks: Iterator[bytes]) -> None:
+        self._blocks = blocks
+        self._left = b""
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        if not self._left:
+            self._left = next(self._blocks, b"")
+        count = min(len(buffer), len(self._left))
+        buffer[:count] = self._left[:count]
+        self._left = self._left[count:]
+        return count
+
+    def drain(self) -> None:
+        """Read what is left."""
+        for _ in self._blocks:
+            pass
 
 
 def not_found(path: str, shown: str) -> DataError:

@@ -10,6 +10,7 @@ import numpy as np
 
 from nntrain.core.array import Array
 from nntrain.core.rng import stream
+from nntrain.data.chunks import narrow, row_numbers, rows_where
 
 FEWEST_ROWS = 20
 """Of fewer rows than this none are held out for validation."""
@@ -33,12 +34,11 @@ def by_class(rows: int, shares: Mapping[str, float], seed: int, strata: Array | 
         seed: of the choice.
         strata: (N,) class codes; None takes all rows for one class.
     """
-    codes = np.zeros(rows, np.int64) if strata is None else strata
-    shuffled = stream(seed, "split").permutation(rows)
-    sizes = np.bincount(codes).tolist()
+    shuffled = _shuffled(rows, seed)
+    sizes = [rows] if strata is None else np.bincount(strata).tolist()
     test, validation = apportion(sizes, shares.get("test", 0.0), shares.get("validation", 0.0))
     part = np.zeros(rows, np.int8)
-    by_code = shuffled[np.argsort(codes[shuffled], kind="stable")]
+    by_code = shuffled if strata is None else shuffled[np.argsort(strata[shuffled], kind="stable")]
     starts = np.cumsum([0, *sizes[:-1]])
     for start, t, v in zip(starts, test, validation, strict=True):
         part[by_code[start : start + t]] = 2
@@ -83,9 +83,9 @@ def by_group(groups: Array, shares: Mapping[str, float], seed: int) -> Split:
     Groups in random order fill the test part, then the validation part, as near to their shares as whole groups come;
     each has one group at least, and one is left to train on.
     """
-    names, place, sizes = np.unique(groups, return_inverse=True, return_counts=True)
-    waiting = stream(seed, "split").permutation(len(names)).tolist()
-    part = np.zeros(len(names), np.int8)
+    place, sizes = numbered(groups)
+    waiting = stream(seed, "split").permutation(len(sizes)).tolist()
+    part = np.zeros(len(sizes), np.int8)
     wanted = [(2, shares.get("test", 0.0)), (1, shares.get("validation", 0.0))]
     for number, (code, share) in enumerate(wanted):
         others = 1 + sum(later > 0 for _, later in wanted[number + 1 :])
@@ -105,16 +105,18 @@ def by_order(order: Array, shares: Mapping[str, float], groups: Array | None = N
     Rows of equal order are never divided, and neither are groups: a group stands where its first row stands.
     """
     if groups is not None:
-        _, place = np.unique(groups, return_inverse=True)
-        first = np.full(place.max() + 1, np.inf)
+        place, sizes = numbered(groups)
+        first = np.full(len(sizes), np.inf)
         np.minimum.at(first, place, order)
         # Groups that begin together are told apart by their number, so that each can be kept whole.
         order = np.unique(np.stack([first[place], place], axis=1), axis=0, return_inverse=True)[1].ravel()
-    ranked = np.argsort(order, kind="stable")
-    rows = len(ranked)
+    rows = len(order)
+    rising = bool((order[1:] >= order[:-1]).all())
+    ranked = row_numbers(rows) if rising else np.argsort(order, kind="stable")
+    ordered = order if rising else order[ranked]
     test, validation = count_of(rows, shares.get("test", 0.0)), count_of(rows, shares.get("validation", 0.0))
-    second = _border(order[ranked], rows - test)
-    first_cut = _border(order[ranked], rows - test - validation) if validation else second
+    second = _border(ordered, rows - test)
+    first_cut = _border(ordered, rows - test - validation) if validation else second
     train, held, last = np.split(ranked, [first_cut, second])
     return Split(np.sort(train), np.sort(held), np.sort(last))
 
@@ -147,21 +149,41 @@ def fold_numbers(
         return numbers
     if groups is not None:
         return _dealt_groups(folds, groups, seed)
-    shuffled = stream(seed, "split").permutation(rows)
-    codes = np.zeros(rows, np.int64) if strata is None else strata
-    numbers[shuffled[np.argsort(codes[shuffled], kind="stable")]] = np.arange(rows) % folds
+    shuffled = _shuffled(rows, seed)
+    by_code = shuffled if strata is None else shuffled[np.argsort(strata[shuffled], kind="stable")]
+    numbers[by_code] = np.arange(rows) % folds
     return numbers
 
 
 def _dealt_groups(folds: int, groups: Array, seed: int) -> Array:
-    names, place, sizes = np.unique(groups, return_inverse=True, return_counts=True)
-    shuffled = stream(seed, "split").permutation(len(names))
-    filled, fold_of = np.zeros(folds, np.int64), np.empty(len(names), np.int64)
+    place, sizes = numbered(groups)
+    shuffled = stream(seed, "split").permutation(len(sizes))
+    filled, fold_of = np.zeros(folds, np.int64), np.empty(len(sizes), np.int64)
     for group in shuffled[np.argsort(-sizes[shuffled], kind="stable")]:
         fold_of[group] = fold = int(np.argmin(filled))
         filled[fold] += sizes[group]
     return np.asarray(fold_of[place])
 
 
+def numbered(values: Array) -> tuple[Array, Array]:
+    """Return the place (N,) of each value among the distinct ones (G,), ascending, and how many (G,) there are of each.
+
+    >>> numbered(np.array([5, 2, 5]))
+    (array([1, 0, 1], dtype=uint8), array([1, 2]))
+    """
+    if values.dtype.kind not in "iu" or values.min(initial=0) < 0 or values.max(initial=0) > 2 * len(values):
+        _, place, sizes = np.unique(values, return_inverse=True, return_counts=True)
+        return place, sizes
+    sizes = np.bincount(values)
+    place_of = np.cumsum(sizes > 0) - 1
+    return narrow(lambda rows: place_of[values[rows]], len(values), int(place_of[-1]) + 1), sizes[sizes > 0]
+
+
+def _shuffled(rows: int, seed: int) -> Array:
+    numbers = row_numbers(rows)
+    stream(seed, "split").shuffle(numbers)
+    return numbers
+
+
 def _split_of(part: Array) -> Split:
-    return Split(*(np.flatnonzero(part == code) for code in (0, 1, 2)))
+    return Split(*(rows_where(part == code) for code in (0, 1, 2)))

@@ -1,7 +1,7 @@
-"""Means, deviations and quantiles of training columns, in float64.
+"""Means, deviations and quantiles of training columns, in float64, one column at a time.
 
-Sums are taken over pieces of a fixed number of rows, and the pieces are added in order, so that a pass over a file in
-pieces gives the same bits as one over the whole column in memory.
+Sums are taken over stretches of a fixed number of rows, and added in order. A column that lies in a file is taken into
+memory for them, alone; so it does not matter for a single bit where the table is kept.
 """
 
 from __future__ import annotations
@@ -11,23 +11,34 @@ import sys
 import numpy as np
 
 from nntrain.core.array import Array
-
-PIECE_ROWS = 1 << 16
-"""Rows of one partial sum."""
+from nntrain.data.chunks import chunks
 
 SMALLEST_SPREAD = 1e-150
 """A spread below this has a square that underflows, so the column counts as constant."""
 
 
 def total(values: Array) -> float:
-    """Return the sum of values (N,) by pieces of :data:`PIECE_ROWS`.
+    """Return the sum of values (N,) by stretches of :data:`nntrain.data.chunks.CHUNK_ROWS`.
 
     >>> total(np.ones(200_000))
     200000.0
     """
     added = 0.0
-    for start in range(0, len(values), PIECE_ROWS):
-        added += float(values[start : start + PIECE_ROWS].sum(dtype=np.float64))
+    for rows in chunks(len(values)):
+        added += float(values[rows].sum(dtype=np.float64))
+    return added
+
+
+def squares_about(values: Array, center: float) -> float:
+    """Return sum (v - c)^2 over values (N,), by the same stretches.
+
+    >>> squares_about(np.array([1.0, 3.0]), 2.0)
+    2.0
+    """
+    added = 0.0
+    for rows in chunks(len(values)):
+        error = values[rows] - center
+        added += float(np.square(error, out=error).sum())
     return added
 
 
@@ -44,8 +55,33 @@ def mean_and_deviation(values: Array) -> tuple[float, float]:
     if values.min() == values.max():
         return float(values[0]), 0.0
     mean = total(values) / len(values)
-    deviation = float(np.sqrt(total(np.square(values - mean)) / len(values)))
+    deviation = float(np.sqrt(squares_about(values, mean) / len(values)))
     return mean, deviation if is_spread(deviation, mean) else 0.0
+
+
+def without_missing(values: Array) -> Array:
+    """Return the values (N,) that are not NaN, in their order: the same array where none is.
+
+    >>> without_missing(np.array([1.0, np.nan, 2.0])).tolist()
+    [1.0, 2.0]
+    """
+    if not np.isnan(values.min(initial=np.inf)):  # the smallest of values with NaN among them is NaN
+        return values
+    kept = [values[rows][~np.isnan(values[rows])] for rows in chunks(len(values))]
+    return np.concatenate(kept)
+
+
+def median(values: Array) -> float:
+    """Return the middle of values (N,), the mean of the two middle ones where N is even.
+
+    >>> median(np.array([3.0, 1.0, 10.0])), median(np.array([4.0, 1.0]))
+    (3.0, 2.5)
+    """
+    middle = len(values) // 2
+    found = np.partition(values, middle)  # one place at a time: NumPy has no vector instructions for several
+    if len(values) % 2:
+        return float(found[middle])
+    return float(np.mean([found[:middle].max(), found[middle]]))
 
 
 def is_spread(spread: float, center: float) -> bool:

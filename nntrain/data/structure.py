@@ -1,6 +1,6 @@
-"""Is every line of a CSV what it should be? Checked for all bytes, chunk by chunk.
+"""Is every line of a CSV what it should be? Checked for all bytes, block by block.
 
-A chunk is regular where each record has as many fields as the header; only a chunk that is not is looked at record by
+A block is regular where each record has as many fields as the header; only one that is not is looked at record by
 record, so that a good file costs a few passes of NumPy over its bytes.
 """
 
@@ -12,108 +12,123 @@ from dataclasses import dataclass
 import numpy as np
 
 from nntrain.data import faults
+from nntrain.data.clean_text import CleanText
 from nntrain.data.faults import LONGEST_CELL, SHOWN_PROBLEMS, Faults
 from nntrain.data.marks import BLANK_BYTES, NEWLINE, QUOTE, Bytes, Marks, Mask, Positions, starts_of
 from nntrain.errors import DataError, Problem, quote
 
+_LONGEST_RECORD = 256 << 20
+"""A quote that is open for longer is taken to be never closed, so that no file is read into memory to its end."""
+
 
 @dataclass(frozen=True, slots=True)
-class Chunk:
-    """A stretch of whole records.
+class Checked:
+    """A block of whole records, each with as many cells as there are columns.
 
-    ``start``, ``end``: its place in the data; ``first_row``, ``rows``: its records; ``first_line``: the physical line
-    it begins on; ``body``: its bytes without blank lines, for a parser.
+    ``body``: its bytes without blank lines, for a parser; ``record_ends``: where in it a record ends (rows,);
+    ``newlines``: of the block; ``lines``: the line within the block, from 0, on which each record begins (rows,), or
+    None where every line is a record.
     """
 
-    start: int
-    end: int
-    first_row: int
-    rows: int
-    first_line: int
     body: memoryview | bytes
+    record_ends: Positions
+    newlines: int
+    lines: Positions | None
+
+    @property
+    def rows(self) -> int:
+        """The number of records."""
+        return self.record_ends.size
+
+
+def cut_blocks(text: CleanText, start: int, size: int) -> Iterator[tuple[int, bytes]]:
+    """Yield where each block begins and its bytes: about ``size`` of them, ending where a record ends.
+
+    Only the last block may end inside quotes.
+    """
+    while True:
+        wanted = size
+        data, begin, stop = text.held(start, wanted)
+        end = record_end(data, begin, stop)
+        while end == begin and stop - begin == wanted < _LONGEST_RECORD:
+            wanted *= 2
+            data, begin, stop = text.held(start, wanted)
+            end = record_end(data, begin, stop)
+        if begin == stop:
+            return
+        block = data[begin : end if end > begin and stop - begin == wanted else stop]
+        yield start, block
+        start += len(block)
+
+
+def record_end(data: bytes, begin: int, stop: int) -> int:
+    """Return the offset after the last newline of a stretch that stands outside quotes, or where it begins."""
+    end = max(begin, data.rfind(b"\n", begin, stop) + 1)
+    quotes = data.count(b'"', begin, end)
+    while quotes % 2:
+        before = max(begin, data.rfind(b"\n", begin, end - 1) + 1)
+        quotes -= data.count(b'"', before, end)
+        end = before
+    return end
 
 
 class Structure:
-    """Cuts the records of a file into chunks and checks them.
+    """Checks the records of a file, block by block.
 
     Args:
-        data: clean UTF-8 text that ends with a newline.
         delimiter: one ASCII character.
         names: the columns; each record must have as many cells.
         shown: the path, for messages.
-        chunk_bytes: about how long a chunk is.
     """
 
-    def __init__(
-        self, data: bytes, delimiter: str, names: Sequence[str], shown: str, chunk_bytes: int = 1 << 20
-    ) -> None:
-        self._data = data
-        self._bytes: Bytes = np.frombuffer(data, np.uint8)
+    def __init__(self, delimiter: str, names: Sequence[str], shown: str) -> None:
         self._delimiter = ord(delimiter)
         self._names = names
         self._width = len(names)
         self._shown = shown
-        self._chunk_bytes = chunk_bytes
         self._faults = Faults()
 
-    def check_record(self, start: int, end: int, line: int) -> None:
+    def check_record(self, body: bytes, line: int) -> None:
         """Raise DataError where a quote stands at a wrong place in one record."""
-        block = self._bytes[start:end]
+        block = np.frombuffer(body, np.uint8)
         self._check_quotes(block, Marks(block, self._delimiter), line)
 
-    def chunks(self, start: int, line: int) -> Iterator[tuple[Chunk, Positions]]:
-        """Yield each chunk with the offsets (rows,) in its body where a record ends.
+    def check(self, body: bytes, line: int) -> Checked | None:
+        """Return a block, checked, or None where there are faults, of this block or one before.
+
+        Args:
+            body: whole records; at the end of a file quotes may be left open.
+            line: the physical line that it begins on.
 
         Raises:
-            DataError: at the end, with the first faults and their number; at once for a quote at a wrong place,
-                because nothing can be said about what follows it.
+            DataError: a quote is at a wrong place, at once, because nothing can be said about what follows it.
         """
-        row = 0
-        while start < len(self._data):
-            end, marks = self._cut(start, line)
-            block = self._bytes[start:end]
-            self._check_quotes(block, marks, line)
-            blank = self._check_records(block, marks, line)
-            if not self._faults:
-                view = memoryview(self._data)[start:end]
-                body: memoryview | bytes = view
-                ends = marks.record_ends
-                if blank.any():
-                    body = _without(view, marks, blank)
-                    ends = Marks(np.frombuffer(body, np.uint8), self._delimiter).record_ends
-                yield Chunk(start, end, row, ends.size, line, body), ends
-                row += ends.size
-            line += marks.newlines.size
-            start = end
+        block = np.frombuffer(body, np.uint8)
+        marks = Marks(block, self._delimiter, b'"' in body)
+        self._check_quotes(block, marks, line)
+        if marks.quotes.size % 2:
+            raise self._unclosed(marks, line)
+        blank = self._check_records(block, marks, line)
+        if self._faults:
+            return None
+        newlines = marks.newlines.size
+        if blank.any():
+            lines = marks.lines_before(marks.record_starts[~blank])
+            kept = _without(memoryview(body), marks, blank)
+            return Checked(kept, Marks(np.frombuffer(kept, np.uint8), self._delimiter).record_ends, newlines, lines)
+        if newlines == marks.record_ends.size:
+            return Checked(body, marks.record_ends, newlines, None)
+        return Checked(body, marks.record_ends, newlines, marks.lines_before(marks.record_starts))
+
+    @property
+    def has_faults(self) -> bool:
+        """Whether any block so far has faults."""
+        return bool(self._faults)
+
+    def raise_faults(self) -> None:
+        """Raise DataError with the first faults and their number, if there are any."""
         if self._faults:
             raise DataError(self._faults.problems(self._shown))
-
-    def lines(self, chunk: Chunk) -> Positions:
-        """Return the physical lines (rows,) on which the records of a chunk begin."""
-        block = self._bytes[chunk.start : chunk.end]
-        marks = self._marks(chunk.start, chunk.end)
-        return chunk.first_line + marks.lines_before(marks.record_starts[~_blank(block, marks)])
-
-    def _cut(self, start: int, line: int) -> tuple[int, Marks]:
-        """Return where a chunk of about the wanted size ends, which is after a record, and its marks."""
-        size = self._chunk_bytes
-        while True:
-            end = min(start + size, len(self._data))
-            marks = self._marks(start, end)
-            if end == len(self._data):
-                break
-            if marks.record_ends.size:
-                end = start + int(marks.record_ends[-1]) + 1
-                marks.cut(end - start)
-                return end, marks
-            size *= 2
-        if marks.quotes.size % 2:
-            self._check_quotes(self._bytes[start:end], marks, line)
-            raise self._unclosed(marks, line)
-        return end, marks
-
-    def _marks(self, start: int, end: int) -> Marks:
-        return Marks(self._bytes[start:end], self._delimiter, self._data.find(b'"', start, end) >= 0)
 
     def _check_quotes(self, block: Bytes, marks: Marks, line: int) -> None:
         """Raise where an opening quote does not begin a field or a closing one does not end it."""
@@ -194,7 +209,7 @@ def _blank(block: Bytes, marks: Marks) -> Mask:
 
 
 def _without(body: memoryview, marks: Marks, drop: Mask) -> bytes:
-    """Return the records of a chunk but for the marked ones."""
+    """Return the records of a block but for the marked ones."""
     starts, pieces, begin = marks.record_starts, [], 0
     for i in np.flatnonzero(drop):
         pieces.append(body[begin : starts[i]])

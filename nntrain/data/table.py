@@ -8,15 +8,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
-from nntrain.data.column import Column, Part, Positions, places
+from nntrain.data.available_memory import available_memory
+from nntrain.data.cache import active_cache
+from nntrain.data.column import Column, Part, places
 from nntrain.data.csv_part import CsvPart
 from nntrain.data.decoding import PARQUET_MAGIC
 from nntrain.data.grammar import Grammar
 from nntrain.data.parquet_part import ParquetPart
-from nntrain.data.source import Announce, expand, read_bytes
+from nntrain.data.pieces import Positions
+from nntrain.data.source import Announce, expand, plain_file_size, read_bytes
 from nntrain.errors import ConfigError, DataError, did_you_mean, enumerate_names, quote
 
+SMALL_FILE_BYTES = 1 << 20
+"""Files up to this size are read whole and are not cached: reading them takes no longer than finding them."""
+STREAMED_BYTES = 512 << 20
+"""Files that are larger together are streamed however much memory there is."""
 _ENDINGS = (".parquet", ".pq")
 
 
@@ -49,12 +57,18 @@ class ReadOptions:
 class Table:
     """The rows of one or several files, one after the other.
 
+    Columns may lie in files that are mapped into memory: :meth:`stretches` and the ``rows`` that the methods of
+    :class:`~nntrain.data.column.Column` take read them piece by piece, so that memory stays bounded however many rows
+    there are.
+
     ``path``: as the user typed it, of the first file; ``rows``; ``names``: in the order of the first file;
-    ``columns``: by name; ``notices``: what the user should know; ``sha256``: of the content of each file, by path.
+    ``columns``: by name; ``notices``: what the user should know; ``sha256``: of the content of each file, by path;
+    ``is_streamed``: whether it is so large, or so asked for, that arrays of all its rows are not to be in memory.
     """
 
-    def __init__(self, parts: Sequence[Part], grammar: Grammar) -> None:
+    def __init__(self, parts: Sequence[Part], grammar: Grammar, is_streamed: bool = False) -> None:
         self._parts = parts
+        self.is_streamed = is_streamed
         self.path = parts[0].shown
         self.rows = sum(part.rows for part in parts)
         self.names = list(parts[0].names)
@@ -92,6 +106,18 @@ class Table:
             notes=(f"columns found: {enumerate_names(self.names)}",),
         )
 
+    def stretches(self, rows: int) -> Iterator[slice]:
+        """Yield the rows in stretches of a fixed length, the last one shorter, for the methods of columns.
+
+        >>> from nntrain.data.csv_part import CsvPart
+        >>> options = ReadOptions()
+        >>> table = Table([CsvPart.from_bytes(b"a\\n1\\n2\\n3\\n", "x.csv", options)], options.grammar())
+        >>> [table.columns["a"].numbers(stretch).tolist() for stretch in table.stretches(2)]
+        [[1.0, 2.0], [3.0]]
+        """
+        for start in range(0, self.rows, rows):
+            yield slice(start, min(start + rows, self.rows))
+
     def line(self, row: int) -> int:
         """Return the physical line (the header is 1) on which a row begins in its file."""
         return self.place(row)[1]
@@ -114,6 +140,7 @@ def read_table(
     options: ReadOptions | None = None,
     shown: Sequence[str] | None = None,
     announce: Announce | None = None,
+    stream: bool | str = "auto",
 ) -> Table:
     """Read CSV or Parquet files with the same columns into one table.
 
@@ -122,6 +149,8 @@ def read_table(
         options: how the files are written.
         shown: the paths as the user typed them, for messages.
         announce: told when reading has to wait for a pipe.
+        stream: whether the columns are put on disk rather than in memory; auto decides by the size of the files. No
+            value depends on it.
 
     Raises:
         DataError: a file cannot be read, is not a well-formed table, or has other columns than the first one.
@@ -140,19 +169,47 @@ def read_table(
         raise ConfigError("data: expected at least one file")
     typed = zip(paths, shown or paths, strict=True)
     files = [file for path, as_typed in typed for file in expand(path, as_typed)]
-    parts = [_read_part(path, as_typed, options, announce) for path, as_typed in files]
+    sizes = [plain_file_size(path) for path, _ in files]
+    on_disk = wants_stream(stream, sum(size or 0 for size in sizes))
+    parts = [
+        _read_part(path, as_typed, options, announce)
+        if size is None or size <= SMALL_FILE_BYTES
+        else _read_large(path, as_typed, options, on_disk)
+        for (path, as_typed), size in zip(files, sizes, strict=True)
+    ]
     for part in parts[1:]:
         _check_same_columns(parts[0], part)
-    return Table(parts, grammar)
+    return Table(parts, grammar, on_disk)
+
+
+def wants_stream(stream: bool | str, size: int) -> bool:
+    """Return whether files of so many bytes together are streamed.
+
+    >>> wants_stream("auto", 1000), wants_stream("auto", 1 << 40), wants_stream(True, 1000)
+    (False, True, True)
+    """
+    return size > min(STREAMED_BYTES, available_memory() // 8) if stream == "auto" else bool(stream)
+
+
+def _read_large(path: str, shown: str, options: ReadOptions, stream: bool) -> Part:
+    with Path(path).open("rb") as file:
+        is_parquet = file.read(len(PARQUET_MAGIC)) == PARQUET_MAGIC
+    from nntrain.data.large_file import read_csv_file, read_parquet_file
+
+    if is_parquet:
+        return read_parquet_file(path, shown, stream)
+    if path.lower().endswith(_ENDINGS):
+        return _read_part(path, shown, options, None)
+    return read_csv_file(path, shown, options, active_cache(), stream)
 
 
 def _read_part(path: str, shown: str, options: ReadOptions, announce: Announce | None) -> Part:
     raw = read_bytes(path, shown, announce)
     if raw.startswith(PARQUET_MAGIC):
-        return ParquetPart(raw, shown)
+        return ParquetPart.from_bytes(raw, shown)
     if path.lower().endswith(_ENDINGS):
         raise DataError("expected a Parquet file, but its content is none", path=shown)
-    return CsvPart(raw, shown, options)
+    return CsvPart.from_bytes(raw, shown, options)
 
 
 def _check_same_columns(first: Part, other: Part) -> None:

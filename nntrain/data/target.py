@@ -8,12 +8,16 @@ from typing import Any
 
 import numpy as np
 
-from nntrain.core.array import Array
+from nntrain.core.array import Array, distinct_values
 from nntrain.core.task import Task, TaskKind
+from nntrain.data.chunks import Chosen, Selection, chunks
 from nntrain.data.classes import check_classes, fit_classes
 from nntrain.data.column import Column
-from nntrain.data.labels import encode_labels, labels_of
+from nntrain.data.column_types import Reader, first_row
+from nntrain.data.labels import LabelledColumn, label_codes
+from nntrain.data.missing import missing_rows
 from nntrain.data.options import DataOptions
+from nntrain.data.statistics import without_missing
 from nntrain.data.table import Table
 from nntrain.data.transforms import Affine, affine_named
 from nntrain.errors import ConfigError, DataError, enumerate_names, quote
@@ -49,26 +53,36 @@ class Target:
         """Return predicted values (N, D) in the units of the table, float64; as they are where none was scaled."""
         if self.reconstructs:
             return values.astype(np.float64)
-        columns = [scaler.invert(values[:, i].astype(np.float64)) for i, scaler in enumerate(self.scalers)]
-        return np.stack(columns, axis=1)
+        decoded = np.empty(values.shape)
+        for rows in chunks(len(values)):
+            for i, scaler in enumerate(self.scalers):
+                decoded[rows, i] = scaler.invert(values[rows, i].astype(np.float64))
+        return decoded
 
     def encode(self, table: Table) -> Array:
-        """Return the target array of a table; a class that is not known has the code -1.
+        """Return the targets of all rows of a table; see :meth:`reader`."""
+        return self.reader(table)(slice(0, table.rows))
+
+    def reader(self, table: Table) -> Reader:
+        """Return what reads the targets of some rows: codes (M,) int64, or values (M, D) float32.
+
+        A class that is not known has the code -1.
 
         Raises:
             DataError: a target column or cell is missing, or a cell is no number where numbers are predicted.
         """
         if self.reconstructs:
-            return np.empty((table.rows, 0), np.float32)
+            return lambda rows: np.empty((_count(rows), 0), np.float32)
         columns = [table.column(name, "data.target") for name in self.task.targets]
         for column in columns:
             _refuse_missing(column, numeric=self.task.kind == "regression")
         if self.task.kind == "classification":
-            return encode_labels(columns[0], self.task.classes)
+            return label_codes(columns[0], self.task.classes)
         if self.task.kind == "multilabel":
-            return np.stack([_indicators(column) for column in columns], axis=1)
-        scaled = [scaler.apply(c.numbers()) for scaler, c in zip(self.scalers, columns, strict=True)]
-        return np.stack(scaled, axis=1).astype(np.float32)
+            readers = [_indicators(column) for column in columns]
+        else:
+            readers = [_scaled(scaler, column) for scaler, column in zip(self.scalers, columns, strict=True)]
+        return lambda rows: np.stack([read(rows) for read in readers], axis=1)
 
     def state(self) -> dict[str, Any]:
         """Return everything fitted, as plain values."""
@@ -128,11 +142,15 @@ def looks_like_classes(column: Column) -> bool:
         return True
     if column.number_share < 1.0:
         return False  # numbers with a few other cells: an error of the data, which names them
-    values = column.numbers()
-    known = values[~np.isnan(values)]
-    if not len(known) or not np.all(known == np.floor(known)):
-        return False
-    return len(np.unique(known)) <= MOST_NUMERIC_CLASSES
+    found = np.empty(0)
+    for rows in chunks(len(column)):
+        known = without_missing(column.numbers(rows))
+        if not np.array_equal(known, np.floor(known)):
+            return False
+        found = distinct_values(np.concatenate([found, distinct_values(known)]))
+        if len(found) > MOST_NUMERIC_CLASSES:
+            return False
+    return len(found) > 0
 
 
 def names_of(columns: str | Sequence[str]) -> list[str]:
@@ -172,7 +190,9 @@ def check_target(table: Table, options: DataOptions, kind: TaskKind, usable: Arr
     """Raise an error where no split of the usable rows can have a target of this kind."""
     columns = _target_columns(table, names_of(options.target), kind)
     if kind == "classification":
-        labels = sorted(set(labels_of(columns[0])[usable].tolist()))
+        labelled = LabelledColumn(columns[0])
+        counts = labelled.counts(Selection(usable, table.rows)).tolist()
+        labels = [label for label, count in zip(labelled.labels, counts, strict=True) if count]
         check_classes(table, columns[0], labels, len(usable))
 
 
@@ -212,7 +232,7 @@ def _fit_scalers(
     scalers, notices = [], []
     for column in columns:
         scaler = affine_named(name)
-        scaler.fit(column.numbers()[train])
+        scaler.fit(Selection(train, len(column)).read(column.numbers))
         scalers.append(scaler)
         if scaler.finding:
             notices.append(f"warning: target {quote(column.name)} {scaler.finding}")
@@ -220,9 +240,8 @@ def _fit_scalers(
 
 
 def _refuse_missing(column: Column, numeric: bool) -> None:
-    missing = column.missing(numeric=numeric)
-    if missing.any():
-        rows = np.flatnonzero(missing)
+    rows = missing_rows(column, numeric)
+    if len(rows):
         places = column.places(rows[:5])
         more = [f"{len(rows)} rows lack it: lines {', '.join(str(line) for _, line in places)}"]
         raise DataError(
@@ -234,19 +253,28 @@ def _refuse_missing(column: Column, numeric: bool) -> None:
         )
 
 
+def _count(rows: Chosen) -> int:
+    return rows.stop - rows.start if isinstance(rows, slice) else len(rows)
+
+
+def _scaled(scaler: Affine, column: Column) -> Reader:
+    return lambda rows: scaler.apply(column.numbers(rows)).astype(np.float32)
+
+
 def _is_indicator(column: Column) -> bool:
-    _, distinct = column.codes()
-    return {text.strip().lower() for text in distinct} <= {"0", "1", "0.0", "1.0", *_TRUTHS}
+    _, distinct_texts = column.codes(slice(0, 0))
+    return {text.strip().lower() for text in distinct_texts} <= {"0", "1", "0.0", "1.0", *_TRUTHS}
 
 
-def _indicators(column: Column) -> Array:
-    """Return 0 or 1 (N,) float32 of a column of labels for multilabel."""
-    codes, distinct = column.codes()
+def _indicators(column: Column) -> Reader:
+    """Return what reads 0 or 1 (M,) float32 of a column of labels for multilabel."""
+    _, texts = column.codes(slice(0, 0))
     value = {"0": 0.0, "0.0": 0.0, "false": 0.0, "1": 1.0, "1.0": 1.0, "true": 1.0}
-    values = [value.get(text.strip().lower()) for text in distinct]
+    values = [value.get(text.strip().lower()) for text in texts]
     for i, found in enumerate(values):
         if found is None:
-            path, line = column.places(np.flatnonzero(codes == i)[:1])[0]
-            message = f"column {quote(column.name)}: expected 0 or 1 for a multilabel target, got {quote(distinct[i])}"
+            path, line = column.places([first_row(column, i)])[0]
+            message = f"column {quote(column.name)}: expected 0 or 1 for a multilabel target, got {quote(texts[i])}"
             raise DataError(message, path=path, line=line, help="write 0 or 1, or choose data.task: classification")
-    return np.array(values, np.float32)[codes]
+    table = np.array(values, np.float32)
+    return lambda rows: np.asarray(table[column.codes(rows)[0]])

@@ -12,6 +12,7 @@ from nntrain.data.category_encoder import CategoryEncoder
 from nntrain.data.column import Column
 from nntrain.data.features import encoder_from
 from nntrain.errors import DataError
+from tests.data.encoding import inputs_of
 
 
 def _column(workplace: Any, cells: list[Any]) -> Column:
@@ -25,7 +26,7 @@ def _fitted(column: Column, form: str = "onehot", missing: str = "auto", **given
 
 
 def _inputs(encoder: Any, column: Column) -> list[list[float]]:
-    return [[float(value) for value in values] for values in encoder.apply(column)]
+    return [[float(value) for value in values] for values in inputs_of(encoder, column)]
 
 
 def test_one_input_for_each_category(workplace: Any) -> None:
@@ -66,8 +67,10 @@ def test_the_most_frequent_or_a_given_category_stands_in(workplace: Any) -> None
 
 
 def test_missing_error_names_the_line(workplace: Any) -> None:
+    column = _column(workplace, ["x", None])
+    encoder = _fitted(column, missing="error")
     with pytest.raises(DataError, match=r"other\.csv:3: column 'a': a cell is missing"):
-        _fitted(_column(workplace, ["x", None]), missing="error")
+        encoder.encoding(column)
 
 
 @pytest.mark.parametrize("later", [["1", "2"], ["1.0", "02"], ["1", "new"], ["1.0", None]])

@@ -6,8 +6,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 
-from nntrain.data.content import row_keys
+from nntrain.data.chunks import CHUNK_ROWS
+from nntrain.data.content import content_order, repeated, row_keys, shared
 from nntrain.data.findings import is_relabelling, is_rescaling
 
 RNG = np.random.default_rng(0)
@@ -52,6 +56,43 @@ def test_a_column_that_agrees_only_at_first_is_no_copy() -> None:
 def test_a_missing_cell_makes_it_no_copy() -> None:
     assert not is_relabelling(np.array([0.0, 1.0, np.nan, 1.0]), np.array([0, 1, 0, 1]))
     assert not is_rescaling(np.array([0.0, 1.0, np.nan]), np.array([0.0, 1.0, 2.0]))
+
+
+@pytest.mark.parametrize("at", [CHUNK_ROWS - 1, CHUNK_ROWS, 2 * CHUNK_ROWS + 4])
+def test_one_row_far_behind_tells_apart(at: int) -> None:
+    rows = 2 * CHUNK_ROWS + 5
+    codes = np.arange(rows) % 3
+    names = np.array([7.0, -1.0, 2.5])[codes]
+    assert is_relabelling(names, codes)
+    names[at] = 8.0
+    assert not is_relabelling(names, codes)
+    late = codes.copy()
+    late[at] = 3
+    assert not is_relabelling(np.array([7.0, -1.0, 2.5, 7.0])[late], late)  # two codes of one name
+    line = np.random.default_rng(0).normal(size=rows)
+    line[at] = 9.0  # the largest, so that it decides the slope
+    assert is_rescaling(line, 2 - 0.5 * line)
+    bent = 2 - 0.5 * line
+    bent[at] += 0.01
+    assert not is_rescaling(line, bent)
+
+
+@given(arrays(np.uint64, st.integers(0, 50), elements=st.integers(0, 12)), st.data())
+def test_repeated_and_shared_keys(keys: np.ndarray, data: st.DataObject) -> None:
+    others = data.draw(arrays(np.uint64, st.integers(0, 50), elements=st.integers(0, 12)))
+    assert repeated(np.sort(keys)) == len(keys) - len(set(keys.tolist()))
+    assert shared(others, np.sort(keys)) == int(np.isin(others, keys).sum())
+
+
+@given(arrays(np.float32, st.tuples(st.integers(0, 40), st.integers(1, 3)), elements=st.sampled_from([0.0, 1.0, -2.5])))
+def test_content_alone_orders_rows(x: np.ndarray) -> None:
+    order, first = content_order([x])
+    assert sorted(order.tolist()) == list(range(len(x)))
+    assert np.array_equal(x[order][first], x[order]) and np.array_equal(first[first], first)
+    assert len(set(first.tolist())) == len({tuple(row) for row in x.tolist()})
+    shuffled = np.random.default_rng(0).permutation(len(x))
+    again, _ = content_order([x[shuffled]])
+    assert np.array_equal(x[shuffled][again], x[order])
 
 
 def test_row_numbers(workplace: Any) -> None:

@@ -26,13 +26,18 @@ def test_what_stands_in_for_a_missing_number(missing: str, frequent: bool, fill:
     imputer.fit(values)
     assert imputer.fill == fill
     assert imputer.apply(values).tolist() == [1.0, fill, 1.0, 2.0, 3.0, 8.0, fill]
-    assert [mark.tolist() for mark in imputer.marks(values)] == ([[0, 1, 0, 0, 0, 0, 1]] if missing == "auto" else [])
+    inputs = np.full((len(values), 2), 5.0)
+    imputer.mark(values, inputs)
+    assert inputs[:, 0].tolist() == [5.0] * 7
+    assert inputs[:, 1].tolist() == ([0, 1, 0, 0, 0, 0, 1] if missing == "auto" else [5.0] * 7)
 
 
 def test_no_mark_where_no_training_row_lacks_the_cell() -> None:
     imputer = Imputer("auto")
     imputer.fit(np.array([1.0, 2.0]))
-    assert imputer.marks(np.array([np.nan])) == []
+    inputs = np.full((1, 1), 5.0)
+    imputer.mark(np.array([np.nan]), inputs)
+    assert inputs.tolist() == [[5.0]]
     assert imputer.apply(np.array([np.nan])).tolist() == [1.5]
 
 

@@ -14,6 +14,7 @@ from nntrain.data.column_types import instants, kind_of
 from nntrain.data.features import encoder_from
 from nntrain.data.number_encoders import BooleanEncoder, DatetimeEncoder, NumericEncoder
 from nntrain.errors import DataError
+from tests.data.encoding import inputs_of
 
 
 def _column(workplace: Any, cells: list[Any]) -> Column:
@@ -28,14 +29,14 @@ def test_numbers_are_scaled_by_the_training_rows_alone(workplace: Any) -> None:
     column = _column(workplace, [1, 3, 1000])
     encoder = NumericEncoder("a", "standard", "auto")
     encoder.fit(column, np.array([0, 1]))
-    assert encoder.apply(column)[0].tolist() == [-1.0, 1.0, 998.0]
+    assert inputs_of(encoder, column)[0].tolist() == [-1.0, 1.0, 998.0]
 
 
 def test_missing_numbers_get_the_median_and_a_mark(workplace: Any) -> None:
     column = _column(workplace, [1, None, 3, "NA", 8])
     encoder = NumericEncoder("a", "none", "auto")
     encoder.fit(column, _all(column))
-    assert [values.tolist() for values in encoder.apply(column)] == [[1, 3, 3, 3, 8], [0, 1, 0, 1, 0]]
+    assert [values.tolist() for values in inputs_of(encoder, column)] == [[1, 3, 3, 3, 8], [0, 1, 0, 1, 0]]
     assert encoder.outputs() == ["a", "a is missing"]
     assert [tuple(notice) for notice in encoder.notices] == [("missing cells imputed", "a", "2")]
 
@@ -45,7 +46,7 @@ def test_missing_error_names_the_lines(workplace: Any) -> None:
     encoder = NumericEncoder("a", "none", "error")
     encoder.fit(column, np.array([0, 2]))
     with pytest.raises(DataError) as caught:
-        encoder.apply(column)
+        inputs_of(encoder, column)
     assert str(caught.value).startswith("error: other.csv:3: column 'a': a cell is missing")
     assert "1 more like this on line 5" in str(caught.value)
 
@@ -56,7 +57,7 @@ def test_truth_values(workplace: Any, words: tuple[str, str]) -> None:
     assert kind_of(column, None) == ("boolean", [])
     encoder = BooleanEncoder("a", "none", "auto")
     encoder.fit(column, _all(column))
-    assert [values.tolist() for values in encoder.apply(column)] == [[1, 0, 1, 1, 1], [0, 0, 1, 0, 1]]
+    assert [values.tolist() for values in inputs_of(encoder, column)] == [[1, 0, 1, 1, 1], [0, 0, 1, 0, 1]]
 
 
 def test_zero_and_one_stay_numbers_unless_declared(workplace: Any) -> None:
@@ -64,7 +65,7 @@ def test_zero_and_one_stay_numbers_unless_declared(workplace: Any) -> None:
     assert kind_of(column, None)[0] == "numeric"
     encoder = BooleanEncoder("a", "none", "auto")
     encoder.fit(column, _all(column))
-    assert encoder.apply(column)[0].tolist() == [0, 1, 1]
+    assert inputs_of(encoder, column)[0].tolist() == [0, 1, 1]
 
 
 def test_what_is_no_truth_value_is_named(workplace: Any) -> None:
@@ -111,7 +112,7 @@ def test_dates_become_time_and_places_in_cycles(workplace: Any) -> None:
     encoder = DatetimeEncoder("a", "none", "auto")
     encoder.fit(column, _all(column))
     assert encoder.outputs() == ["a", "a sin of year", "a cos of year", "a sin of week", "a cos of week"]
-    days, year_sin, year_cos, week_sin, week_cos = encoder.apply(column)
+    days, year_sin, year_cos, week_sin, week_cos = inputs_of(encoder, column)
     assert np.diff(days).tolist() == [7.0, 175.0]
     np.testing.assert_allclose([year_sin**2 + year_cos**2, week_sin**2 + week_cos**2], np.ones((2, 3)))
     np.testing.assert_allclose([week_sin, week_cos], [[0, 0, 0], [1, 1, 1]], atol=1e-9)
@@ -123,7 +124,7 @@ def test_months_have_no_weekday_and_times_have_a_place_in_the_day(workplace: Any
         encoder = DatetimeEncoder("a", "none", "auto")
         encoder.fit(column := _column(workplace, cells), _all(column))
         assert encoder.cycles == cycles
-    assert [round(float(wave[0]), 9) for wave in encoder.apply(column)[-2:]] == [1.0, 0.0]
+    assert [round(float(wave[0]), 9) for wave in inputs_of(encoder, column)[-2:]] == [1.0, 0.0]
 
 
 @pytest.mark.parametrize("encoder_type", [NumericEncoder, BooleanEncoder, DatetimeEncoder])
@@ -138,5 +139,5 @@ def test_state_makes_an_equal_encoder(workplace: Any, encoder_type: type[Numeric
     plain = json.loads(json.dumps({k: v for k, v in state.items() if k != "scaler"}))
     twin = encoder_from("a", {**plain, "scaler": scaler})
     assert twin.outputs() == encoder.outputs()
-    for values, again in zip(encoder.apply(column), twin.apply(column), strict=True):
+    for values, again in zip(inputs_of(encoder, column), inputs_of(twin, column), strict=True):
         assert values.tobytes() == again.tobytes()

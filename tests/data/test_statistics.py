@@ -11,7 +11,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from nntrain.data.statistics import PIECE_ROWS, is_spread, mean_and_deviation, normal_quantile, quantiles, total
+from nntrain.data.chunks import CHUNK_ROWS
+from nntrain.data.statistics import (
+    is_spread,
+    mean_and_deviation,
+    median,
+    normal_quantile,
+    quantiles,
+    squares_about,
+    total,
+    without_missing,
+)
 
 VALUES = arrays(np.float64, st.integers(1, 60), elements=st.integers(-(10**9), 10**9).map(lambda n: n / 1024))
 
@@ -27,10 +37,47 @@ def test_mean_and_deviation_agree_with_exact_sums(values: np.ndarray) -> None:
 
 
 def test_total_of_many_pieces_equals_the_sum_of_its_pieces() -> None:
-    values = np.random.default_rng(0).normal(size=2 * PIECE_ROWS + 17)
-    pieces = [values[start : start + PIECE_ROWS] for start in range(0, len(values), PIECE_ROWS)]
+    values = np.random.default_rng(0).normal(size=2 * CHUNK_ROWS + 17)
+    pieces = [values[start : start + CHUNK_ROWS] for start in range(0, len(values), CHUNK_ROWS)]
     assert total(values) == float(np.sum(pieces[0])) + float(np.sum(pieces[1])) + float(np.sum(pieces[2]))
     assert total(values) == pytest.approx(math.fsum(values), abs=1e-9)
+
+
+ADVERSARIAL = {
+    "cancelling": lambda noise, n: np.repeat(noise.normal(size=n), 2) * np.tile([1.0, -1.0], n) * 1e12 + 1.0,
+    "far from 0": lambda noise, n: 1e9 + noise.normal(size=n),
+    "wide": lambda noise, n: noise.normal(size=n) * 10.0 ** noise.integers(-30, 30, n),
+    "tiny": lambda noise, n: noise.random(n) * 1e-140,
+    "one outlier": lambda noise, n: np.append(noise.normal(size=n), 1e15),
+}
+
+
+@pytest.mark.parametrize("name", ADVERSARIAL)
+def test_sums_of_stretches_are_near_the_exact_ones(name: str) -> None:
+    values = ADVERSARIAL[name](np.random.default_rng(0), CHUNK_ROWS + 1000)
+    size = float(np.abs(values).sum())
+    assert total(values) == pytest.approx(math.fsum(values), rel=0, abs=1e-13 * size)
+    mean = math.fsum(values) / len(values)
+    exact = math.fsum(((values - mean) ** 2).tolist())
+    assert squares_about(values, mean) == pytest.approx(exact, rel=1e-12)
+    assert mean_and_deviation(values)[1] == pytest.approx(math.sqrt(exact / len(values)), rel=1e-9)
+
+
+@given(VALUES)
+def test_the_median_is_numpys_to_the_bit(values: np.ndarray) -> None:
+    before = values.copy()
+    assert median(values) == np.median(values)
+    assert np.array_equal(values, before)
+
+
+@given(arrays(np.float64, st.integers(0, 30), elements=st.sampled_from([np.nan, 1.0, -np.inf, 2.5])))
+def test_values_without_the_missing_ones_keep_their_order(values: np.ndarray) -> None:
+    assert np.array_equal(without_missing(values), values[~np.isnan(values)])
+
+
+def test_nothing_is_copied_where_nothing_is_missing() -> None:
+    values = np.arange(5.0)
+    assert without_missing(values) is values
 
 
 @pytest.mark.parametrize("value", [0.1, 1e300, -7.3e-310, 0.0, 1 / 3])

@@ -24,7 +24,7 @@ def reader(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> N
 
 def table_of(text: str, **options: Any) -> Table:
     read = ReadOptions(**options)
-    return Table([CsvPart(text.encode(), "x.csv", read)], read.grammar())
+    return Table([CsvPart.from_bytes(text.encode(), "x.csv", read)], read.grammar())
 
 
 def column_of(*cells: str, **options: Any) -> Any:
@@ -56,6 +56,12 @@ def test_other_words_are_not_missing(token: str) -> None:
 def test_a_declared_missing_number_is_missing_in_every_spelling() -> None:
     column = column_of("1", "-999", "-999.0", "-9.99e2", "5.5", missing_values=("-999",))
     assert column.missing(numeric=True).tolist() == [False, True, True, True, False]
+
+
+def test_a_declared_missing_number_among_whole_numbers_only() -> None:
+    column = column_of("1", "-999", "3", missing_values=("-999",))
+    np.testing.assert_array_equal(column.numbers(), [1, np.nan, 3])
+    assert column.integers() is None
 
 
 def test_a_declared_missing_infinity_does_not_admit_others() -> None:
@@ -192,7 +198,7 @@ def test_lines_count_quoted_newlines() -> None:
 
 
 def test_a_mark_inside_the_file_is_part_of_its_cell(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(csv_part, "CHUNK_BYTES", 1)
+    monkeypatch.setattr(csv_part, "BLOCK_BYTES", 1)
     assert table_of("a\n\ufeffx\n\ufeff\n").columns["a"].text().tolist() == ["\ufeffx", "\ufeff"]
 
 
@@ -213,7 +219,7 @@ def test_a_ragged_row_of_a_very_wide_file_is_found() -> None:
 
 
 def test_numbers_of_several_chunks_and_kinds_are_one_column(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(csv_part, "CHUNK_BYTES", 8)
+    monkeypatch.setattr(csv_part, "BLOCK_BYTES", 8)
     cells = ["1", "2", "300", "-4", "5.5", "", "6e3", "7", "9007199254740993"]
     column = column_of(*cells)
     expected = [float(cell) if cell else np.nan for cell in cells]

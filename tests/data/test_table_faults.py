@@ -23,7 +23,7 @@ def reader(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> s
     if request.param != "standard library":
         monkeypatch.setattr(csv_part, "SMALL_BYTES", 0)
     if request.param == "pandas in tiny chunks":
-        monkeypatch.setattr(csv_part, "CHUNK_BYTES", 16)
+        monkeypatch.setattr(csv_part, "BLOCK_BYTES", 16)
     return str(request.param)
 
 

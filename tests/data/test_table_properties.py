@@ -38,12 +38,12 @@ cells = st.one_of(
 
 def table_of(raw: bytes, **options: Any) -> Table:
     read = ReadOptions(**options)
-    return Table([CsvPart(raw, "x.csv", read)], read.grammar())
+    return Table([CsvPart.from_bytes(raw, "x.csv", read)], read.grammar())
 
 
-def with_pandas(monkeypatch: pytest.MonkeyPatch, chunk_bytes: int) -> None:
+def with_pandas(monkeypatch: pytest.MonkeyPatch, block_bytes: int) -> None:
     monkeypatch.setattr(csv_part, "SMALL_BYTES", 0)
-    monkeypatch.setattr(csv_part, "CHUNK_BYTES", chunk_bytes)
+    monkeypatch.setattr(csv_part, "BLOCK_BYTES", block_bytes)
 
 
 @given(text=st.one_of(almost_numbers, numbers))
@@ -123,7 +123,7 @@ def written(names: list[str], rows: list[list[str]], quoting: Any, end: str, del
     mark=st.booleans(),
     packed=st.booleans(),
     final=st.booleans(),
-    chunk_bytes=st.sampled_from([None, 1, 40, 1 << 20]),
+    block_bytes=st.sampled_from([None, 1, 40, 1 << 20]),
 )
 def test_the_way_it_is_written_changes_nothing(
     content: tuple[list[str], list[list[str]]],
@@ -133,7 +133,7 @@ def test_the_way_it_is_written_changes_nothing(
     mark: bool,
     packed: bool,
     final: bool,
-    chunk_bytes: int | None,
+    block_bytes: int | None,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     names, rows = content
@@ -142,8 +142,8 @@ def test_the_way_it_is_written_changes_nothing(
     raw = written(names, rows, quoting, end, delimiter)
     raw = raw if final else raw.removesuffix(end.encode())
     raw = b"\xef\xbb\xbf" * mark + raw
-    if chunk_bytes is not None:
-        with_pandas(monkeypatch, chunk_bytes)
+    if block_bytes is not None:
+        with_pandas(monkeypatch, block_bytes)
     table = table_of(gzip.compress(raw) if packed else raw, delimiter=delimiter)
     monkeypatch.undo()
     assert table.names == names
@@ -185,8 +185,8 @@ def lines_of(names: list[str], rows: list[list[str]]) -> list[int]:
 def test_pandas_and_the_grammar_agree_on_every_cell(values: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     raw = ("x,y\n" + "".join(f"{value},1\n" for value in values)).encode()
     plain = table_of(raw).columns["x"]
-    for chunk_bytes in (1, 30, 1 << 20):
-        with_pandas(monkeypatch, chunk_bytes)
+    for block_bytes in (1, 30, 1 << 20):
+        with_pandas(monkeypatch, block_bytes)
         column = table_of(raw).columns["x"]
         monkeypatch.undo()
         assert column.number_share == plain.number_share

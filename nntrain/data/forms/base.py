@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -11,10 +11,12 @@ import numpy as np
 from nntrain.core.array import Array, Shape
 from nntrain.core.task import TaskKind
 from nntrain.data.batches import Dataset, Labels
+from nntrain.data.chunks import Selection, filled, rows_where
 from nntrain.data.column_types import ColumnKind
 from nntrain.data.notices import Notice
 from nntrain.data.options import DataOptions
 from nntrain.data.parts import Facts
+from nntrain.data.storage import Storage
 from nntrain.data.table import Table
 from nntrain.data.target import Target, fit_target
 from nntrain.errors import DataError, did_you_mean, enumerate_names, quote
@@ -29,6 +31,7 @@ class Form:
     Attributes:
         name: key of the form in :data:`nntrain.data.forms.FORMS`.
         unit: what an example is called, in the plural.
+        streams: whether its examples may be kept on disk, for tables that are larger than the memory.
         is_table: whether an example is one row of independent columns, whose copies and repetitions mean something.
         numbers_are_classes: whether few whole numbers as a target are taken for classes, as in a table.
         kinds: what each feature column is, by name.
@@ -39,17 +42,13 @@ class Form:
 
     name: ClassVar[str]
     unit: ClassVar[str] = "rows"
+    streams: ClassVar[bool] = False
     is_table: ClassVar[bool] = False
     numbers_are_classes: ClassVar[bool] = True
     per_step: bool = False
     ragged: bool = False
     kinds: Mapping[str, ColumnKind] = {}
     notices: list[str]
-
-    @classmethod
-    def is_asked_for(cls, options: DataOptions) -> bool:
-        """Return whether a data section asks for this form."""
-        return False
 
     @classmethod
     def axes(cls, options: DataOptions) -> int:
@@ -219,6 +218,42 @@ def at_rows(weight: Array | None, rows: Array) -> Array | None:
     return None if weight is None else weight[rows]
 
 
+def plain_examples(
+    table: Table,
+    parts: Mapping[str, Array],
+    inputs: Sequence[Array],
+    target: Target | None,
+    weight: Array | None,
+    storage: Storage,
+) -> dict[str, Dataset]:
+    """Return the examples of each part where a row is an example and has one label.
+
+    Args:
+        table: that the rows are of.
+        parts: row numbers (N,), by part.
+        inputs: of each part.
+        target: fitted, or None where there are no labels.
+        weight: (R,) of each row of the table, or None.
+        storage: where labels and weights are kept.
+    """
+    read = _no_labels if target is None else target.reader(table)
+    none = read(slice(0, 0))
+    found = {}
+    for (part, rows), x in zip(parts.items(), inputs, strict=True):
+        out = storage.empty((len(rows), *none.shape[1:]), none.dtype)
+        labels = Selection(rows, table.rows).read(read, out)
+        own = None
+        if weight is not None:
+            own = filled(storage.empty(rows.shape, weight.dtype), weight.__getitem__, rows)
+        numbers = filled(storage.empty(rows.shape, rows.dtype), rows.__getitem__)
+        found[part] = Dataset(x, labels, own, numbers, table)
+    return found
+
+
+def _no_labels(rows: slice) -> Array:
+    return np.zeros(rows.stop - rows.start, np.int64)
+
+
 def kept_rows(table: Table, whole: Array, what: str = "cell", instead: str = "auto") -> Array:
     """Return the numbers of the rows (R,) that ``missing: drop`` keeps, those without a missing cell.
 
@@ -228,7 +263,7 @@ def kept_rows(table: Table, whole: Array, what: str = "cell", instead: str = "au
     if not whole.any():
         message = f"every row has a missing {what}, and data.missing is 'drop'"
         raise DataError(message, path=table.path, help=f"use {instead}")
-    return np.flatnonzero(whole)
+    return rows_where(whole)
 
 
 def narrowed(table: Table, name: str, values: Array) -> Array:
@@ -241,8 +276,13 @@ def narrowed(table: Table, name: str, values: Array) -> Array:
         narrow = values.astype(np.float32)
     if np.isfinite(narrow).all():
         return narrow
-    path, line = table.place(int(np.flatnonzero(~np.isfinite(narrow))[0]))
-    raise DataError(
+    raise too_large(table, name, int(np.flatnonzero(~np.isfinite(narrow))[0]))
+
+
+def too_large(table: Table, name: str, row: int) -> DataError:
+    """Return the error for a cell whose scaled value does not fit into float32."""
+    path, line = table.place(row)
+    return DataError(
         f"column {quote(name)}: the scaled value does not fit into float32",
         path=path,
         line=line,

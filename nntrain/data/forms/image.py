@@ -3,29 +3,33 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from nntrain.core.array import Array, Shape
 from nntrain.data.augmentation import ImageAugmentation
-from nntrain.data.batches import Dataset
+from nntrain.data.chunks import Selection, chunks, row_numbers
 from nntrain.data.column import Column
 from nntrain.data.encoders import IMPUTED
 from nntrain.data.faults import first_of
 from nntrain.data.features import feature_columns
-from nntrain.data.forms.base import Examples, Form, at_rows, encoded, kept_rows, narrowed
+from nntrain.data.forms.base import Examples, Form, kept_rows, plain_examples, too_large
 from nntrain.data.forms.image_columns import check_pixel_columns
 from nntrain.data.imputing import Imputer
+from nntrain.data.missing import count_missing, drop_missing, missing_rows
 from nntrain.data.notices import Notice
 from nntrain.data.options import AugmentOptions, DataOptions
 from nntrain.data.parsing import narrowed as narrowest
 from nntrain.data.pixels import PIXEL_SCALES, PixelScale, storage_of
+from nntrain.data.storage import Storage, storage_for
 from nntrain.data.table import Table
 from nntrain.data.target import Target
 from nntrain.errors import ConfigError, DataError, quote
 
+_NO_ROWS = slice(0, 0)
 _BLOCK = 64
 """Columns that are turned into rows of pixels at a time."""
 
@@ -43,6 +47,7 @@ class ImageForm(Form):
     """
 
     name = "image"
+    streams = True
     is_table = True
 
     def __init__(
@@ -62,10 +67,6 @@ class ImageForm(Form):
         self.augment = augment
         self.kinds = dict.fromkeys(self.names, "numeric")
         self.notices = []
-
-    @classmethod
-    def is_asked_for(cls, options: DataOptions) -> bool:
-        return options.image is not None
 
     @classmethod
     def axes(cls, options: DataOptions) -> int:
@@ -110,22 +111,24 @@ class ImageForm(Form):
 
     def select(self, table: Table) -> Array:
         """Return all rows, but for ``missing: drop`` those without a missing pixel."""
+        if self.missing != "drop":
+            return row_numbers(table.rows)
         whole = np.ones(table.rows, bool)
-        if self.missing == "drop":
-            for name in self.names:
-                whole &= ~table.columns[name].missing(numeric=True)
+        for name in self.names:
+            drop_missing(table.columns[name], True, whole)
         return kept_rows(table, whole, "pixel", instead="constant")
 
     def dropped(self, table: Table) -> int:
         return table.rows - len(self.select(table))
 
     def fit(self, table: Table, rows: Array) -> list[Notice]:
+        chosen = Selection(rows, table.rows)
         if self.missing not in ("error", "drop", "constant"):
             for i, name in enumerate(self.names):
                 imputer = Imputer(self.missing)
-                imputer.fit(table.columns[name].numbers()[rows])
+                imputer.fit(chosen.read(table.columns[name].numbers))
                 self.fills[i] = imputer.fill
-        self.pixels.fit(narrowest(values[rows]) for values in self._values(table))
+        self.pixels.fit(self._training_values(table, chosen))
         if self.pixels.is_constant:
             self.notices.append("warning: all pixels of the training rows are equal, so they are not scaled")
         return []
@@ -133,66 +136,77 @@ class ImageForm(Form):
     def examples(
         self, table: Table, parts: Mapping[str, Array], target: Target | None, weight: Array | None
     ) -> Examples:
-        labels = encoded(table, target)
-        images = self._images(table, list(parts.values()))
-        found = {}
-        for (part, rows), x in zip(parts.items(), images, strict=True):
-            found[part] = Dataset(
-                x,
-                labels[rows],
-                at_rows(weight, rows),
-                rows,
-                table,
-                reading=self.pixels if self.pixels.whole else None,
-                augmentation=self._augmentation() if part == "train" else None,
-            )
-        return found, self._imputed(table, np.concatenate(list(parts.values())))
+        storage = storage_for(table)
+        images = self._images(table, list(parts.values()), storage)
+        found = plain_examples(table, parts, images, target, weight, storage)
+        reading = self.pixels if self.pixels.whole else None
+        changes = {part: self._augmentation() if part == "train" else None for part in found}
+        found = {part: data.replace(reading=reading, augmentation=changes[part]) for part, data in found.items()}
+        return found, self._imputed(table, parts.values())
 
-    def _values(self, table: Table) -> Iterator[Array]:
-        """Yield the values (R,) of each pixel: integers where all are whole, else float64."""
-        for name, fill in zip(self.names, self.fills, strict=True):
+    def _readers(self, table: Table) -> Iterator[Callable[[slice], Array]]:
+        """Yield what reads the values of each pixel in a stretch of rows: integers, or float64 where some are not."""
+        for name, fill in zip(self.names, self.fills.tolist(), strict=True):
             column = table.columns[name]
-            whole = column.integers()
-            if whole is not None:
-                yield whole
+            if column.integers(_NO_ROWS) is not None:
+                yield partial(_integers, column)
                 continue
-            values = column.numbers()
-            absent = np.isnan(values)
-            if absent.any():
-                if self.missing == "error":
-                    raise missing_pixels(column, absent)
-                values[absent] = fill
-            yield narrowest(values)
+            if self.missing == "error" and column.has_missing:
+                raise missing_pixels(column, missing_rows(column, numeric=True))
+            yield partial(_filled, column, fill)
 
-    def _images(self, table: Table, rows: Sequence[Array]) -> list[Array]:
+    def _training_values(self, table: Table, chosen: Selection) -> Iterator[Array]:
+        """Yield the values (N,) of each pixel at training rows: integers where all are whole, else float64."""
+        for read in self._readers(table):
+            yield narrowest(chosen.read(read, np.empty(len(chosen), read(_NO_ROWS).dtype)))
+
+    def _kinds(self, table: Table) -> Iterator[Array]:
+        """Yield the values (R,) of each pixel; none of those that are bytes all over, which their type tells."""
+        for read in self._readers(table):
+            of_none = read(_NO_ROWS)
+            yield of_none if of_none.dtype == np.uint8 else narrowest(read(slice(0, table.rows)))
+
+    def _images(self, table: Table, rows: Sequence[Array], storage: Storage) -> list[Array]:
         """Return the images (N, H, W, C) at some rows, once for each array of row numbers, as they are kept.
 
-        Some columns at a time, so that no other copy of all pixels is in memory.
+        Some columns and rows at a time, so that no other copy of all pixels is in memory.
         """
-        storage = storage_of(self._values(table)) if self.pixels.whole else np.dtype(np.float32)
-        parts = [np.empty((len(chosen), len(self.names)), storage) for chosen in rows]
-        block = np.empty((_BLOCK, table.rows), storage)
-        for i, values in enumerate(self._values(table)):
-            place = i % _BLOCK
-            block[place] = self._kept(table, self.names[i], values, storage)
-            if place + 1 == _BLOCK or i + 1 == len(self.names):
-                for part, chosen in zip(parts, rows, strict=True):
-                    part[:, i - place : i + 1] = block[: place + 1].take(chosen, axis=1).T
+        dtype = storage_of(self._kinds(table)) if self.pixels.whole else np.dtype(np.float32)
+        parts = [storage.empty((len(chosen), len(self.names)), dtype) for chosen in rows]
+        selections = [Selection(chosen, table.rows) for chosen in rows]
+        readers = list(self._readers(table))
+        for stretch in chunks(table.rows):
+            places = [selection.within(stretch) for selection in selections]
+            for start in range(0, len(readers), _BLOCK):
+                block = self._block(table, readers, start, stretch, dtype)
+                for part, (which, inside) in zip(parts, places, strict=True):
+                    part[which, start : start + len(block)] = block.take(inside, axis=1).T
         return [part.reshape(-1, *self.size) for part in parts]
 
-    def _kept(self, table: Table, name: str, values: Array, storage: np.dtype[Any]) -> Array:
-        """Return the values (R,) of a pixel as they are kept, scaled unless a reading does that."""
-        if storage != np.float32:
-            return values
-        scaled = narrowed(table, name, self.pixels.scaled(values))
-        return values if self.pixels.whole else scaled
+    def _block(
+        self, table: Table, readers: Sequence[Callable[[slice], Array]], start: int, rows: slice, dtype: np.dtype[Any]
+    ) -> Array:
+        """Return the values (P, R) of some pixels from ``start`` on as they are kept, scaled unless a reading does."""
+        names = self.names[start : start + _BLOCK]
+        block = np.empty((len(names), rows.stop - rows.start), dtype)
+        for place, (name, read) in enumerate(zip(names, readers[start : start + _BLOCK], strict=True)):
+            values = read(rows)
+            if dtype == np.float32:
+                with np.errstate(over="ignore"):
+                    scaled = self.pixels.scaled(values).astype(np.float32)
+                if not np.isfinite(scaled).all():
+                    raise too_large(table, name, rows.start + int(np.flatnonzero(~np.isfinite(scaled))[0]))
+                values = values if self.pixels.whole else scaled
+            block[place] = values
+        return block
 
-    def _imputed(self, table: Table, rows: Array) -> list[Notice]:
+    def _imputed(self, table: Table, parts: Iterable[Array]) -> list[Notice]:
         """Return a notice for each pixel that is missing in some of the rows used."""
         if self.missing == "error":
             return []
-        absent = {name: table.columns[name].missing(numeric=True)[rows] for name in self.names}
-        return [Notice(IMPUTED, name, str(int(mask.sum()))) for name, mask in absent.items() if mask.any()]
+        parts = list(parts)
+        absent = {name: sum(count_missing(table.columns[name], True, rows) for rows in parts) for name in self.names}
+        return [Notice(IMPUTED, name, str(count)) for name, count in absent.items() if count]
 
     def _augmentation(self) -> ImageAugmentation | None:
         changes = self.augment is not None and any(dataclasses.asdict(self.augment).values())
@@ -217,7 +231,19 @@ class ImageForm(Form):
         return loaded
 
 
-def missing_pixels(column: Column, missing: Array) -> DataError:
-    """Return the error for missing cells (N,) of a pixel."""
+def _integers(column: Column, rows: slice) -> Array:
+    values = column.integers(rows)
+    assert values is not None, "what is whole stays whole"
+    return values
+
+
+def _filled(column: Column, fill: float, rows: slice) -> Array:
+    values = column.numbers(rows)
+    values[np.isnan(values)] = fill
+    return values
+
+
+def missing_pixels(column: Column, rows: Array) -> DataError:
+    """Return the error for the cells of a pixel that are missing at some rows (M,)."""
     help = "fill the cell, or set data.missing: constant (data.fill is put in), mean, median or drop (the row)"
-    return first_of(np.flatnonzero(missing), column, f"column {quote(column.name)}: a pixel is missing", help)
+    return first_of(rows, column, f"column {quote(column.name)}: a pixel is missing", help)

@@ -62,10 +62,6 @@ class LongSequences(EncodedColumns):
         self._grouped: tuple[Table, GroupedRows] | None = None
 
     @classmethod
-    def is_asked_for(cls, options: DataOptions) -> bool:
-        return options.sequence is not None and options.sequence.group is not None
-
-    @classmethod
     def axes(cls, options: DataOptions) -> int:
         return 2
 

@@ -8,16 +8,23 @@ from typing import Any
 import numpy as np
 
 from nntrain.core.array import Array, Shape
-from nntrain.data.batches import Dataset
 from nntrain.data.category_encoder import CategoryEncoder
+from nntrain.data.chunks import CHUNK_ROWS, Selection, chunks, row_numbers
 from nntrain.data.column_types import ColumnKind
-from nntrain.data.encoders import Encoder
+from nntrain.data.encoders import Encoder, Encoding
 from nntrain.data.features import encoder_from, make_encoders
-from nntrain.data.forms.base import Examples, Form, at_rows, encoded, kept_rows, narrowed
+from nntrain.data.forms.base import Examples, Form, kept_rows, plain_examples, too_large
+from nntrain.data.missing import drop_missing
 from nntrain.data.notices import Notice
 from nntrain.data.options import DataOptions
+from nntrain.data.storage import MEMORY, Storage, storage_for
 from nntrain.data.table import Table
 from nntrain.data.target import Target
+
+_BLOCK_VALUES = 1 << 17
+"""Inputs that are written before they are dealt out to the parts: they stay in the processor's cache."""
+_FEWEST_ROWS = 256
+"""A stretch has so many rows at least, however wide they are."""
 
 
 class EncodedColumns(Form):
@@ -59,10 +66,12 @@ class EncodedColumns(Form):
 
     def whole_rows(self, table: Table) -> Array:
         """Return the numbers of all rows, but for ``missing: drop`` those without a missing cell."""
+        dropping = [one for one in self.encoders if one.missing == "drop" and one.name in table.columns]
+        if not dropping:
+            return row_numbers(table.rows)
         whole = np.ones(table.rows, bool)
-        for encoder in self.encoders:
-            if encoder.missing == "drop" and encoder.name in table.columns:
-                whole &= ~table.columns[encoder.name].missing(numeric=encoder.kind != "categorical")
+        for encoder in dropping:
+            drop_missing(table.columns[encoder.name], encoder.kind != "categorical", whole)
         return kept_rows(table, whole)
 
     def dropped(self, table: Table) -> int:
@@ -75,23 +84,52 @@ class EncodedColumns(Form):
             odd += encoder.notices
         return odd
 
-    def encode(self, table: Table, rows: Sequence[Array]) -> tuple[list[Array], list[Notice]]:
+    def encode(
+        self, table: Table, rows: Sequence[Array], storage: Storage = MEMORY
+    ) -> tuple[list[Array], list[Notice]]:
         """Return the input (N, F) float32 for some rows, once for each array of row numbers, and notices.
 
-        Column by column, so that no more than one column is in memory as float64.
+        Stretch by stretch over all rows of the table, so that what is in memory besides does not grow with them.
+
+        Args:
+            table: that holds the columns.
+            rows: row numbers (N,) of each part.
+            storage: where the inputs are kept.
         """
         self.check_columns(table)
-        parts = [np.empty((len(chosen), len(self.feature_names)), np.float32) for chosen in rows]
-        notices: list[Notice] = []
-        at = 0
+        width = len(self.feature_names)
+        parts = [storage.empty((len(chosen), width), np.float32) for chosen in rows]
+        encodings, notices = [], []
         for encoder in self.encoders:
-            for values in encoder.apply(table.columns[encoder.name]):
-                narrow = narrowed(table, encoder.name, values)
-                for part, chosen in zip(parts, rows, strict=True):
-                    part[:, at] = narrow[chosen]
-                at += 1
+            encodings.append(encoder.encoding(table.columns[encoder.name]))
             notices += encoder.notices
+        size = max(_FEWEST_ROWS, min(CHUNK_ROWS, _BLOCK_VALUES // max(1, width)))
+        block = np.empty((min(size, table.rows), width), np.float32)
+        selections = [Selection(chosen, table.rows) for chosen in rows]
+        for stretch in chunks(table.rows, size):
+            inputs = block[: stretch.stop - stretch.start]
+            self._write(table, encodings, stretch, inputs)
+            for part, selection in zip(parts, selections, strict=True):
+                selection.deal(inputs, stretch, part)
         return parts, notices
+
+    def _write(self, table: Table, encodings: Sequence[Encoding], rows: slice, out: Array) -> None:
+        """Write the inputs (M, F) of a stretch of rows.
+
+        Raises:
+            DataError: a scaled value does not fit into float32.
+        """
+        at = 0
+        with np.errstate(over="ignore"):
+            for encoder, encoding in zip(self.encoders, encodings, strict=True):
+                width = len(encoder.outputs())
+                encoding(rows, out[:, at : at + width])
+                at += width
+        if not np.isfinite(out).all():
+            column = int(np.flatnonzero(~np.isfinite(out).all(axis=0))[0])
+            names = [encoder.name for encoder in self.encoders for _ in encoder.outputs()]
+            row = rows.start + int(np.flatnonzero(~np.isfinite(out[:, column]))[0])
+            raise too_large(table, names[column], row)
 
     def describe(self) -> str:
         counts = {kind: sum(k == kind for k in self.kinds.values()) for kind in _KINDS}
@@ -114,6 +152,7 @@ class RowForm(EncodedColumns):
     """A row is an example (F,)."""
 
     name = "rows"
+    streams = True
     is_table = True
 
     @classmethod
@@ -127,13 +166,9 @@ class RowForm(EncodedColumns):
     def examples(
         self, table: Table, parts: Mapping[str, Array], target: Target | None, weight: Array | None
     ) -> Examples:
-        labels = encoded(table, target)
-        inputs, notices = self.encode(table, list(parts.values()))
-        found = {
-            part: Dataset(x, labels[rows], at_rows(weight, rows), rows, table)
-            for (part, rows), x in zip(parts.items(), inputs, strict=True)
-        }
-        return found, notices
+        storage = storage_for(table)
+        inputs, notices = self.encode(table, list(parts.values()), storage)
+        return plain_examples(table, parts, inputs, target, weight, storage), notices
 
     @classmethod
     def load(cls, state: Mapping[str, Any]) -> RowForm:

@@ -69,10 +69,6 @@ class SeriesForm(Form):
         self._latest: tuple[Table, Timeline] | None = None
 
     @classmethod
-    def is_asked_for(cls, options: DataOptions) -> bool:
-        return options.series is not None
-
-    @classmethod
     def axes(cls, options: DataOptions) -> int:
         return 2
 

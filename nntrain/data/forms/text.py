@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from nntrain.core.array import Array, Shape
+from nntrain.core.array import Array, Shape, distinct_values
 from nntrain.data.batches import Dataset
 from nntrain.data.column import Column
 from nntrain.data.column_types import ColumnKind, FreeTextError, kind_of
@@ -81,12 +81,6 @@ class TextForm(Form):
         self.kinds = kinds or {}
         self.notices = list(notices)
         self.shortest = self.steps = 0
-
-    @classmethod
-    def is_asked_for(cls, options: DataOptions) -> bool:
-        if any(form is not None for form in (options.image, options.sequence, options.series)):
-            return False
-        return options.text is not None or any(_is_feature(name, options) for name in _declared(options))
 
     @classmethod
     def axes(cls, options: DataOptions) -> int:
@@ -201,7 +195,7 @@ class TextForm(Form):
     def _checked(self, table: Table, name: str) -> Column:
         column = table.columns[name]
         if self.texts[name] == "error" and (missing := column.missing(numeric=False)).any():
-            raise missing_cells(column, missing)
+            raise missing_cells(column, np.flatnonzero(missing))
         return column
 
     def _sequences(self, cells: Sequence[_Cells], rows: Array, other: Array) -> tuple[Array, Array, Array]:
@@ -270,16 +264,6 @@ class TextForm(Form):
         return form
 
 
-def _declared(options: DataOptions) -> list[str]:
-    return [name for name, own in options.columns.items() if own.type == "text"]
-
-
-def _is_feature(name: str, options: DataOptions) -> bool:
-    if options.features is not None:
-        return name in options.features
-    return name not in {*options.targets, *options.ignore, options.weight, options.group, options.order}
-
-
 def _is_text(column: Column, options: DataOptions) -> bool:
     """Return whether a column is declared as text or, where ``data.text`` is given, is free text."""
     declared = options.columns.get(column.name, ColumnOptions()).type
@@ -295,8 +279,8 @@ def _is_text(column: Column, options: DataOptions) -> bool:
 def _texts(column: Column, chosen: Sequence[Array]) -> tuple[Array, list[str]]:
     """Return the place (R,) of each row's text among those of the rows chosen, and these; a missing one is empty."""
     codes, distinct = column.codes()
-    used = np.unique(np.concatenate([codes[rows] for rows in chosen]))
+    used = distinct_values(np.concatenate([codes[rows] for rows in chosen]))
     place = np.zeros(len(distinct), np.int64)
     place[used] = np.arange(len(used))
-    absent = set(np.unique(codes[column.missing(numeric=False)]).tolist())
+    absent = set(distinct_values(codes[column.missing(numeric=False)]).tolist())
     return place[codes], ["" if code in absent else distinct[code] for code in used.tolist()]

@@ -74,10 +74,6 @@ class WideSequences(Form):
         self._lengths: tuple[Table, Array] | None = None
 
     @classmethod
-    def is_asked_for(cls, options: DataOptions) -> bool:
-        return options.sequence is not None and options.sequence.group is None
-
-    @classmethod
     def axes(cls, options: DataOptions) -> int:
         return 2
 
@@ -189,7 +185,7 @@ class WideSequences(Form):
             values = self._values(table, i)
             missing = np.isnan(values) & there
             if self.missing == "error" and missing.any():
-                raise missing_cells(table.columns[name], missing)
+                raise missing_cells(table.columns[name], np.flatnonzero(missing))
             imputed[number] += int(np.count_nonzero(missing))
             scaled = self.by_channel[number].apply(values)
             narrow = narrowed(table, name, np.where(there, scaled, 0.0))
