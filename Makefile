@@ -20,5 +20,6 @@ oracles:
 	$(PYTHON) -m pytest -q -n 2 -k torch
 
 bench:
+	$(PYTHON) -m pip install -q -e '.[bench]'
 	$(PYTHON) benchmarks/held_out.py
-	$(PYTHON) benchmarks/iris_command.py
+	$(PYTHON) benchmarks/run.py
