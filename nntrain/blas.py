@@ -2,7 +2,7 @@
 
 Which kernel runs decides half the speed and the last bits of every matrix product, so it is recorded in each run. One
 BLAS thread a shard is both faster on small products and independent of the number of threads (nntrain runs shards in
-threads of its own).
+processes of its own).
 """
 
 from __future__ import annotations
@@ -77,6 +77,8 @@ def _numpy_blas() -> dict[str, Any]:
 
 def notices() -> list[str]:
     """Return what is worth knowing about the BLAS: that the environment forces a kernel below the processor's."""
+    if not os.environ.get(CORE_TYPE):
+        return []
     notice = forced_kernel(os.environ, processor_flags(), describe()["kernel"])
     return [] if notice is None else [notice]
 

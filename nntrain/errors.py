@@ -7,7 +7,6 @@ byte, no bidirectional mark and no escape sequence of a data file reaches a term
 
 from __future__ import annotations
 
-import difflib
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -84,6 +83,8 @@ def closest(name: str, known: Iterable[str]) -> str | None:
     >>> closest("adma", ["adamax", "adam"])
     'adam'
     """
+    import difflib
+
     by_lower = {candidate.lower(): candidate for candidate in known}
     typed = name.lower()[:LONGEST_SHOWN]
     found = difflib.get_close_matches(typed, by_lower, n=5, cutoff=0.6)

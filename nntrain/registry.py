@@ -5,6 +5,10 @@ the config may hold, their defaults are the config's defaults, and the ``Args:``
 documents them. ``nntrain list``, ``nntrain schema``, ``docs/config.md`` and the validation of a config all read the
 same signature.
 
+Of the things that come with nntrain only the names are known until one is asked for: the package that holds the classes
+of a kind says in ``NAMES`` which module registers which names, and a module is imported when a name of it is used. So a
+command loads the layers its config names, and a plug-in registers its own beside them.
+
 An argument that is itself a registered thing is annotated with :class:`Registered`, by way of an alias that stands
 beside the base class, such as ``InitializerLike``; the constructor passes it through ``INITIALIZERS.build``.
 """
@@ -106,7 +110,8 @@ class Registry(Generic[T]):
     Args:
         kind: singular, as it is written in messages: ``optimizer``.
         base: what every registered class derives from.
-        package: imported on first use, so that its modules register themselves.
+        package: holds the classes; its ``NAMES`` lists, by kind, the names that each of its modules registers. One
+            without ``NAMES`` registers all it has when it is imported, on first use.
 
     >>> from nntrain.optim.base import OPTIMIZERS
     >>> OPTIMIZERS.build({"name": "sgd", "learning_rate": 0.1}).learning_rate
@@ -118,15 +123,15 @@ class Registry(Generic[T]):
         self.base = base
         self._package = package
         self._entries: dict[str, Entry[T]] = {}
-        self._loaded = False
+        self._found: dict[str, str] | None = None
         _REGISTRIES[kind] = self
 
     def register(self, name: str, **preset: Any) -> Callable[[type[T]], type[T]]:
         """Return a class decorator that enters the class under ``name``; ``preset`` arguments differ from its own."""
 
         def enter(factory: type[T]) -> type[T]:
-            if name in self._entries:
-                raise ConfigError(f"{self.kind} {quote(name)} is registered already, by {self._entries[name].factory}")
+            if name in self._entries or self._modules.get(name, factory.__module__) != factory.__module__:
+                raise ConfigError(f"{self.kind} {quote(name)} is registered already, by {self.get(name).factory}")
             self._entries[name] = Entry(name, factory, preset)
             return factory
 
@@ -134,12 +139,10 @@ class Registry(Generic[T]):
 
     def names(self) -> list[str]:
         """Return all registered names, sorted."""
-        self._load()
-        return sorted(self._entries)
+        return sorted({*self._modules, *self._entries})
 
     def __contains__(self, name: object) -> bool:
-        self._load()
-        return name in self._entries
+        return name in self._modules or name in self._entries
 
     def get(self, name: str) -> Entry[T]:
         """Return the entry of a name.
@@ -147,9 +150,10 @@ class Registry(Generic[T]):
         Raises:
             ConfigError: no such name; the message holds the closest one and all there are.
         """
-        self._load()
         if name not in self._entries:
-            raise ConfigError(self.unknown(name))
+            if name not in self._modules:
+                raise ConfigError(self.unknown(name))
+            importlib.import_module(self._modules[name])
         return self._entries[name]
 
     def unknown(self, name: str) -> str:
@@ -167,16 +171,19 @@ class Registry(Generic[T]):
 
     def name_of(self, thing: T | type[T]) -> str:
         """Return the first name a thing's class is registered under (not one with a preset, where there is another)."""
-        self._load()
         factory = thing if isinstance(thing, type) else type(thing)
         names = [entry.name for entry in self._entries.values() if entry.factory is factory]
         plain = [name for name in names if not self._entries[name].preset]
         return (plain or names or [factory.__name__])[0]
 
-    def _load(self) -> None:
-        if not self._loaded:
-            self._loaded = True
-            importlib.import_module(self._package)
+    @property
+    def _modules(self) -> dict[str, str]:
+        """The modules that come with nntrain, by the names they register."""
+        if self._found is None:
+            self._found = {}
+            listed = getattr(importlib.import_module(self._package), "NAMES", {}).get(self.kind, {})
+            self._found = {name: f"{self._package}.{module}" for module, names in listed.items() for name in names}
+        return self._found
 
 
 def split_spec(spec: str | Mapping[str, Any]) -> tuple[str, dict[str, Any]]:

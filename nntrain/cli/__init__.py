@@ -5,6 +5,9 @@ from __future__ import annotations
 
 def main() -> None:
     """Run the ``nntrain`` command and exit with its code."""
+    import gc
+
+    gc.disable()  # until the command has its modules, see nntrain.cli.loading
     # The handlers stand before anything that takes time is imported, so that Ctrl-C never shows a traceback.
     from nntrain.cli.signals import INTERRUPTION, Interrupted
 
@@ -16,4 +19,7 @@ def main() -> None:
         INTERRUPTION.ignore()
     except Interrupted as interrupted:  # before the command could take it up, or after it was done
         code = interrupted.exit_code
+    # Python's last search for garbage would walk all that was loaded, which goes with the process anyway.
+    gc.freeze()
+    gc.disable()
     raise SystemExit(code)

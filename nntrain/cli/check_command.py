@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from nntrain.cli.loading import loading
 from nntrain.cli.options import examples, json_option, output_of, set_option
 from nntrain.cli.picture import PictureCommand, give_picture, graph_options
 from nntrain.errors import escape
@@ -26,13 +27,12 @@ from nntrain.errors import escape
 @click.pass_context
 def command(ctx: click.Context, config: str, overrides: tuple[str, ...], graph: str | None, file: str | None) -> None:
     """Validate CONFIG and its data without training: shapes, parameters, FLOPs, memory, what the data hold."""
-    from nntrain import blas
-
-    blas.use_one_thread()
-    from nntrain.cli.output import labelled
-    from nntrain.cli.tables import layer_table, layers_as_json
-    from nntrain.config import load_config
-    from nntrain.experiment import assemble
+    with loading():
+        from nntrain import blas
+        from nntrain.cli.output import labelled
+        from nntrain.cli.tables import layer_table, layers_as_json
+        from nntrain.config.schema import load_config
+        from nntrain.experiment import assemble
 
     output = output_of(ctx)
     experiment = assemble(load_config(config, overrides))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from nntrain.cli.loading import loading
 from nntrain.cli.options import examples, json_option, output_of, runs_dir_option
 from nntrain.errors import Problem
 
@@ -27,7 +28,8 @@ def command(
     ctx: click.Context, runs: tuple[str, ...], runs_dir: str, sort: str | None, filters: tuple[str, ...], form: str
 ) -> int:
     """Compare RUNS: in which keys their configs differ, their metrics, and whether a difference is real."""
-    from nntrain.runs.compare import compare
+    with loading():
+        from nntrain.runs.compare import compare
 
     output = output_of(ctx)
     output.json = output.json or form == "json"

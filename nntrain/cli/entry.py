@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib
 import os
 import sys
-import traceback
 from collections.abc import Sequence
 
 import click
@@ -95,6 +94,8 @@ def run(arguments: list[str] | None = None) -> int:
         return code
     except BaseException as error:
         if "--debug" in flags and not isinstance(error, (SystemExit, click.exceptions.Exit)):
+            import traceback
+
             traceback.print_exc()
         return _report(error, output, arguments)
 

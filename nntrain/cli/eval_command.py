@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from nntrain.cli.loading import loading
 from nntrain.cli.options import checkpoint_option, examples, json_option, output_of, runs_dir_option
 from nntrain.errors import escape
 
@@ -30,12 +31,10 @@ def command(
     ctx: click.Context, run: str, csv: str, runs_dir: str, checkpoint: str, unknown_class: str, folder: str | None
 ) -> None:
     """Judge RUN (a directory, a name, or latest) on CSV, which holds the target column."""
-    from nntrain import blas
-
-    blas.use_one_thread()
-    from nntrain.cli.tables import evaluation_text
-    from nntrain.evaluating import evaluate_csv
-    from nntrain.runs.catalog import resolve
+    with loading():
+        from nntrain.cli.tables import evaluation_text
+        from nntrain.evaluating import evaluate_csv
+        from nntrain.runs.catalog import resolve
 
     output = output_of(ctx)
     opened = resolve(run, runs_dir)

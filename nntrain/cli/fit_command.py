@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from nntrain.cli.loading import loading
 from nntrain.cli.options import examples, json_option, output_of, runs_dir_option, set_option
 
 
@@ -25,7 +26,7 @@ from nntrain.cli.options import examples, json_option, output_of, runs_dir_optio
 @click.option("--resume", metavar="RUN", help="Go on with this run; a CONFIG given is compared with its own.")
 @click.option("--force-config", is_flag=True, help="With --resume: take CONFIG even where it differs.")
 @click.option("--seeds", type=click.IntRange(min=1), metavar="N", help="Train N times, with seeds one apart.")
-@click.option("--threads", type=click.IntRange(min=1), metavar="N", help="Threads at most; no bit depends on it.")
+@click.option("--threads", type=click.IntRange(min=1), metavar="N", help="Processors to use at most; changes no bit.")
 @click.option("--no-cache", is_flag=True, help="Read the CSV anew.")
 @click.option("--overfit-batch", is_flag=True, help="Train on the first batch alone: can the network learn at all?")
 @click.option("--dry-run", is_flag=True, help="Do everything but train.")
@@ -34,9 +35,7 @@ from nntrain.cli.options import examples, json_option, output_of, runs_dir_optio
 @click.pass_context
 def command(ctx: click.Context, /, config: str | None, **options: Any) -> int:
     """Train a network as CONFIG says and leave a run directory."""
-    from nntrain import blas
-
-    blas.use_one_thread()
-    from nntrain.cli.fit_modes import fit
+    with loading():
+        from nntrain.cli.fit_modes import fit
 
     return fit(output_of(ctx), config, **options)

@@ -1,29 +1,34 @@
-"""The ways of ``nntrain fit``: one training, several, or one that goes on."""
+"""The ways of ``nntrain fit``: one training, several, or one that goes on; each loads what it alone needs."""
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import Any
 
 from nntrain.cli.fitting import conclude, key_overrides, new_run, tell_dry_run, tell_plan, train_watched
 from nntrain.cli.output import Output
-from nntrain.cli.repeating import fit_many, resume_many
-from nntrain.cli.resuming import resume_one, wanted_config
-from nntrain.config import load_config
-from nntrain.config.schema import Config
+from nntrain.config.schema import Config, load_config
+from nntrain.data.cache import reading_anew
 from nntrain.errors import ConfigError
 from nntrain.experiment import assemble
-from nntrain.runs.catalog import resolve
 
 
 def fit(output: Output, config: str | None, **options: Any) -> int:
     """Train as the options say; return the exit code."""
     output.quiet = options["quiet"]
+    with reading_anew() if options["no_cache"] else nullcontext():
+        return _fit(output, config, options)
+
+
+def _fit(output: Output, config: str | None, options: dict[str, Any]) -> int:
     if options["resume"] is not None:
         return _resume(output, config, options)
     if config is None:
         raise ConfigError("fit needs a CONFIG, or --resume RUN", help="nntrain fit config.yaml")
     loaded = load_config(config, key_overrides(options))
     if options["seeds"] or loaded.data.folds:
+        from nntrain.cli.repeating import fit_many
+
         _refuse_mixture(options["seeds"], loaded.data.folds, options["overfit_batch"])
         return fit_many(output, loaded, options)
     return _fit_one(output, loaded, options)
@@ -43,6 +48,10 @@ def _fit_one(output: Output, config: Config, options: dict[str, Any]) -> int:
 
 
 def _resume(output: Output, config: str | None, options: dict[str, Any]) -> int:
+    from nntrain.cli.repeating import resume_many
+    from nntrain.cli.resuming import resume_one, wanted_config
+    from nntrain.runs.catalog import resolve
+
     run = resolve(options["resume"], options["runs_dir"])
     own = load_config(str(run.path / "config.yaml"))
     wanted = wanted_config(own, config, options)

@@ -36,6 +36,8 @@ def tell_plan(output: Output, experiment: Experiment) -> None:
         output.notice(line)
     for notice in prepared.notices:
         output.tell(notice)
+    if output.quiet:  # the rest is long to make and would not be shown
+        return
     output.notice(layer_table(experiment.network))
     taken = f"defaults: {', '.join(defaults_taken(experiment))}"
     output.notice(textwrap.fill(taken, 110, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False))
@@ -46,8 +48,9 @@ def defaults_taken(experiment: Experiment) -> list[str]:
     from nntrain.config.explain import written
 
     taken = []
+    resolved = experiment.config.resolved()
     for key in experiment.config.defaulted:
-        value: Any = experiment.config.resolved()
+        value: Any = resolved
         for part in key.split("."):
             value = value[part]
         taken.append(f"{key} {written(value)}")

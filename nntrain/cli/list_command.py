@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from nntrain.cli.loading import loading
 from nntrain.cli.options import examples, json_option, output_of
 
 
@@ -20,8 +21,9 @@ def command(ctx: click.Context, kind: str | None, name: str | None) -> None:
     KIND is architecture, layer, loss, optimizer, schedule, metric, initializer or callback (plural works too); NAME is
     one of its names.
     """
-    from nntrain.config.explain import describe
-    from nntrain.registry import kinds, registry_of
+    with loading():
+        from nntrain.config.explain import describe
+        from nntrain.registry import kinds, registry_of
 
     output = output_of(ctx)
     chosen = kinds() if kind is None else [_singular(kind)]

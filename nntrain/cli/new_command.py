@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from nntrain.cli.loading import loading
 from nntrain.cli.options import examples, json_option, output_of
 
 
@@ -19,9 +20,10 @@ from nntrain.cli.options import examples, json_option, output_of
 @click.pass_context
 def command(ctx: click.Context, csv: str, target: str, file: str | None, force: bool) -> None:
     """Write a commented, ready-to-run config for CSV."""
-    from nntrain.errors import ConfigError, enumerate_names, escape, quote
-    from nntrain.runs.files import replace_file
-    from nntrain.starter import write_starter
+    with loading():
+        from nntrain.errors import ConfigError, enumerate_names, escape, quote
+        from nntrain.runs.files import replace_file
+        from nntrain.starter import write_starter
 
     output = output_of(ctx)
     path = Path(file) if file is not None else Path(f"{Path(csv).name.split('.')[0] or 'config'}.yaml")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from collections.abc import Iterable
@@ -91,6 +90,8 @@ class Output:
         _send_nowhere(sys.stdout)
 
     def _dump(self, document: dict[str, Any]) -> None:
+        import json
+
         from nntrain.runs.plain_json import plain  # what is not finite becomes null
 
         self._write(sys.stdout, json.dumps(plain(document), indent=2, allow_nan=False))

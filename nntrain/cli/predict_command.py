@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from nntrain.cli.loading import loading
 from nntrain.cli.options import checkpoint_option, examples, json_option, output_of, runs_dir_option
 from nntrain.errors import escape
 
@@ -18,12 +19,10 @@ from nntrain.errors import escape
 @click.pass_context
 def command(ctx: click.Context, run: str, csv: str, runs_dir: str, checkpoint: str, file: str | None) -> None:
     """Write RUN's predictions for the rows of CSV, as CSV; the target column may be absent."""
-    from nntrain import blas
-
-    blas.use_one_thread()
-    from nntrain.evaluating import predict_csv
-    from nntrain.runs.catalog import resolve
-    from nntrain.runs.files import csv_text, replace_file
+    with loading():
+        from nntrain.evaluating import predict_csv
+        from nntrain.runs.catalog import resolve
+        from nntrain.runs.files import csv_text, replace_file
 
     output = output_of(ctx)
     columns, notices = predict_csv(resolve(run, runs_dir), csv, checkpoint)  # type: ignore[arg-type]

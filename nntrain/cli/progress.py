@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import sys
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from nntrain.cli.output import Output
-from nntrain.train.callbacks.base import EpochRow
+
+if TYPE_CHECKING:
+    from nntrain.train.callbacks.base import EpochRow
 
 SECONDS_BETWEEN_LINES = 10.0
 

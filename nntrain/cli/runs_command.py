@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from nntrain.cli.loading import loading
 from nntrain.cli.options import examples, json_option, output_of, runs_dir_option
 from nntrain.errors import escape
 
@@ -14,8 +15,9 @@ from nntrain.errors import escape
 @click.pass_context
 def command(ctx: click.Context, runs_dir: str) -> None:
     """List the runs of a folder, the oldest first."""
-    from nntrain.cli.tables import table, when
-    from nntrain.runs.catalog import list_runs
+    with loading():
+        from nntrain.cli.tables import table, when
+        from nntrain.runs.catalog import list_runs
 
     output = output_of(ctx)
     rows, notices = list_runs(runs_dir)

@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from nntrain.cli.loading import loading
 from nntrain.cli.options import examples, json_option, output_of, runs_dir_option
 from nntrain.cli.picture import PictureCommand, give_picture, graph_options
 
@@ -26,17 +27,14 @@ from nntrain.cli.picture import PictureCommand, give_picture, graph_options
 @click.pass_context
 def command(ctx: click.Context, run: str, runs_dir: str, graph: str | None, file: str | None) -> None:
     """Show RUN: how it ended, its best epoch, its layers, and how its metrics went."""
-    from nntrain import blas
-
-    blas.use_one_thread()
-    from nntrain.runs.catalog import resolve
+    with loading():
+        from nntrain.evaluating import load_trained
+        from nntrain.runs.catalog import resolve
 
     opened = resolve(run, runs_dir)
-    if graph is not None or file is not None:
-        from nntrain.evaluating import load_trained
-
-        if give_picture(ctx, load_trained(opened, "last").network, graph, file):
-            return
+    wants_picture = graph is not None or file is not None
+    if wants_picture and give_picture(ctx, load_trained(opened, "last").network, graph, file):
+        return
     rows = opened.read_metrics()
     lines = [*_facts(opened.info), *_curves(rows), *_layers(opened)]
     output_of(ctx).result("\n".join(lines), {"run": opened.info, "metrics": rows})

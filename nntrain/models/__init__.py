@@ -1,5 +1,14 @@
-"""All architectures, each a recipe for layers; importing this package registers them."""
+"""All architectures, each a recipe for layers, and the names that each module registers."""
 
-from nntrain.models import autoencoder, convolutional, linear, mlp, recurrent, resnet, sequential, transformer
-
-__all__ = ["autoencoder", "convolutional", "linear", "mlp", "recurrent", "resnet", "sequential", "transformer"]
+NAMES = {
+    "architecture": {
+        "autoencoder": ["autoencoder"],
+        "convolutional": ["cnn", "fcn"],
+        "linear": ["linear", "perceptron"],
+        "mlp": ["mlp"],
+        "recurrent": ["gru", "lstm", "rnn"],
+        "resnet": ["resnet"],
+        "sequential": ["sequential"],
+        "transformer": ["transformer"],
+    },
+}

@@ -4,32 +4,28 @@ from __future__ import annotations
 
 import platform
 import sys
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import nntrain
 
-_PACKAGES = ("numpy", "pandas", "pydantic", "pyyaml", "safetensors")
+_PACKAGES = {"numpy": "numpy", "pandas": "pandas", "pyarrow": "pyarrow", "pydantic": "pydantic", "yaml": "pyyaml"}
+"""Names of packages by the modules they are imported as."""
 
 
 def describe_environment() -> dict[str, Any]:
     """Return the ``versions``, ``system`` and ``git_commit`` of ``run.json``."""
     return {
-        "versions": {"nntrain": nntrain.__version__, "python": platform.python_version(), **_installed()},
+        "versions": {"nntrain": nntrain.__version__, "python": platform.python_version(), **_taking_part()},
         "system": {"platform": sys.platform, "machine": platform.machine()},
         "git_commit": git_commit(Path.cwd),
     }
 
 
-def _installed() -> dict[str, str]:
-    found: dict[str, str] = {}
-    for package in _PACKAGES:
-        try:
-            found[package] = metadata.version(package)
-        except metadata.PackageNotFoundError:
-            continue  # not every package is needed by every run
-    return found
+def _taking_part() -> dict[str, str]:
+    """Return the versions of the packages that are loaded: one that this run does without has no say in its results."""
+    loaded = {package: sys.modules[module] for module, package in _PACKAGES.items() if module in sys.modules}
+    return {package: str(getattr(module, "__version__", "unknown")) for package, module in loaded.items()}
 
 
 def git_commit(where: Any = Path.cwd) -> str | None:

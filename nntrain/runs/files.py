@@ -79,12 +79,13 @@ def told(path: Path, doing: str, needed: int | None = None) -> Iterator[None]:
         raise resource_error(error, path, doing, needed) from error
 
 
-def replace_file(path: Path | str, *parts: Content) -> None:
+def replace_file(path: Path | str, *parts: Content, durable: bool = True) -> None:
     """Replace a whole file, or make it, so that readers and a crash see the old content or the new, nothing between.
 
     Args:
         path: what to replace; its folder must exist.
         parts: the content, one after another; given apart so that large arrays need no copy.
+        durable: whether it shall outlast a loss of power; readers see a whole file in any case.
 
     Raises:
         ResourceError: the disk, a permission or a missing folder; the old file is untouched, nothing is left behind.
@@ -97,13 +98,27 @@ def replace_file(path: Path | str, *parts: Content) -> None:
     temporary = temporary_beside(target)
     with told(target, "write", needed):
         try:
-            _write_new(temporary, parts)
+            _write_new(temporary, parts, durable)
             temporary.replace(target)
         except BaseException:
             with suppress(OSError):  # the first failure is the one to tell
                 temporary.unlink(missing_ok=True)
             raise
-        sync_folder(target.parent)
+        if durable:
+            sync_folder(target.parent)
+
+
+def make_files(folder: Path, contents: Mapping[str, Content]) -> None:
+    """Write new files into a folder that nobody else knows of yet, and make them durable together.
+
+    Raises:
+        ResourceError: the system refused.
+    """
+    for name, content in contents.items():
+        with told(folder / name, "write", len(content)):
+            _write_new(folder / name, [content])
+    with told(folder, "write"):
+        sync_folder(folder)
 
 
 def temporary_beside(target: Path) -> Path:
@@ -111,12 +126,13 @@ def temporary_beside(target: Path) -> Path:
     return target.with_name(f".{target.name[:40]}.tmp-{secrets.token_hex(4)}")
 
 
-def _write_new(path: Path, parts: Iterable[Content]) -> None:
+def _write_new(path: Path, parts: Iterable[Content], durable: bool = True) -> None:
     file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _PLAIN, 0o666)
     try:
         for part in parts:
             write_all(file, part)
-        os.fsync(file)
+        if durable:
+            os.fsync(file)
     finally:
         os.close(file)
 
@@ -139,8 +155,11 @@ def sync_folder(folder: Path) -> None:
         os.close(file)
 
 
-def append_file(path: Path, content: Content, durable: bool = True) -> None:
+def append_file(path: Path, content: Content, durable: bool = True) -> bool:
     """Append to a file in one piece; where that fails, the file is cut back to what it was.
+
+    Returns:
+        Whether the file had nothing in it, so that its name may not be durable yet (see :func:`sync_folder`).
 
     Raises:
         ResourceError: the system refused.
@@ -155,8 +174,7 @@ def append_file(path: Path, content: Content, durable: bool = True) -> None:
             raise
         if durable:
             os.fsync(file)
-            if size == 0:
-                sync_folder(path.parent)
+        return size == 0
 
 
 def cut_file(path: Path, size: int) -> None:

@@ -64,7 +64,7 @@ class RunLock:
     def _say_who(self) -> None:
         facts = {"pid": os.getpid(), "since": datetime.now(UTC).isoformat(timespec="seconds")}
         try:
-            replace_file(self.folder / HOLDER, plain_json.document(facts))
+            replace_file(self.folder / HOLDER, plain_json.document(facts), durable=False)
         except NntrainError:
             self.release()
             raise

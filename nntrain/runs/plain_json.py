@@ -78,13 +78,20 @@ def _check_plain(value: Any) -> None:
         raise TypeError(f"expected plain values in the state, got {type(value).__name__}")
 
 
+_ENCODER = json.JSONEncoder(allow_nan=False)
+
+
 def line(row: Mapping[str, Any]) -> bytes:
     """Return a row of a ``.jsonl`` file, with its newline; what is not finite becomes null.
 
     >>> line({"epoch": 1, "val_auc": float("nan")})
     b'{"epoch": 1, "val_auc": null}\\n'
     """
-    return json.dumps(plain(row), allow_nan=False).encode() + b"\n"
+    try:
+        text = _ENCODER.encode(row)
+    except (TypeError, ValueError):  # something NumPy's, or a number that is not finite
+        text = _ENCODER.encode(plain(row))
+    return text.encode() + b"\n"
 
 
 def document(value: Any) -> bytes:

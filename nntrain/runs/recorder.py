@@ -8,18 +8,20 @@ from typing import Any
 
 from nntrain.errors import RunError
 from nntrain.runs import plain_json
-from nntrain.runs.files import append_file, cut_file, read_file, replace_file
+from nntrain.runs.files import append_file, cut_file, read_file, replace_file, sync_folder, told
 from nntrain.runs.rows import LARGEST_ROWS, read_rows, scan
 
 METRICS, TIMING, GRADIENTS = "metrics.jsonl", "timing.jsonl", "gradients.jsonl"
+MOST_WAITING = 1 << 18
+"""Bytes of rows that wait in memory for a checkpoint; more are handed to the system, so that no run grows with them."""
 
 
 class Recorder:
     """Appends rows to ``metrics.jsonl``, ``timing.jsonl`` and ``gradients.jsonl`` of a run directory.
 
-    Rows wait in memory until :meth:`commit`, which comes before each checkpoint: so the files hold at least the epochs
-    of the checkpoint, and what they hold beyond it is cut back on resume. :attr:`history` goes into the checkpoint, so
-    that a lost ``metrics.jsonl`` comes back byte for byte.
+    Rows wait in memory until :meth:`commit`, which comes before each checkpoint, or until there are many: so the files
+    hold at least the epochs of the checkpoint, and what they hold beyond it is cut back on resume. :attr:`history` goes
+    into the checkpoint, so that a lost ``metrics.jsonl`` comes back byte for byte.
 
     Args:
         folder: the run directory.
@@ -47,6 +49,8 @@ class Recorder:
         """Take the gradient rows of a completed epoch, one a layer."""
         for row in rows:
             self._waiting[GRADIENTS] += plain_json.line(row)
+        if sum(map(len, self._waiting.values())) > MOST_WAITING:
+            self.flush()
 
     def flush(self) -> None:
         """Let readers such as ``nntrain watch`` see the rows, without waiting for the disk."""
@@ -61,11 +65,28 @@ class Recorder:
         self._write(durable=True)
 
     def _write(self, durable: bool) -> None:
+        is_new = False
         for name, waiting in self._waiting.items():
             if waiting or (durable and name in self._unsynced):
-                append_file(self.folder / name, waiting, durable)
+                is_new |= append_file(self.folder / name, waiting, durable) or name in self._unsynced
                 waiting.clear()
                 (self._unsynced.discard if durable else self._unsynced.add)(name)
+        if durable and is_new:
+            with told(self.folder, "write"):
+                sync_folder(self.folder)
+
+    def row(self, epoch: int | None) -> dict[str, Any]:
+        """Return the row of ``metrics.jsonl`` of an epoch, empty where there is none."""
+        start = -1
+        for _ in range(0 if epoch is None else epoch - 1):
+            start = self._history.find(b"\n", start + 1)
+            if start < 0:
+                return {}
+        end = self._history.find(b"\n", start + 1)
+        if epoch is None or epoch < 1 or end < 0:
+            return {}
+        found: dict[str, Any] = plain_json.parse(bytes(self._history[start + 1 : end]))
+        return found
 
     def expect(self, history: bytes) -> None:
         """Take a checkpoint's history as what ``metrics.jsonl`` holds; :meth:`truncate_to` then makes it so."""

@@ -6,20 +6,31 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from nntrain.errors import NntrainError, RunError, escape, quote
 from nntrain.runs import plain_json
 from nntrain.runs.environment import describe_environment
 from nntrain.runs.evaluation import Evaluation, chosen_folder, place_of, read_evaluations, write_evaluation
-from nntrain.runs.files import append_file, csv_text, link_error, read_file, remove_temporaries, replace_file
+from nntrain.runs.files import (
+    append_file,
+    csv_text,
+    link_error,
+    make_files,
+    read_file,
+    remove_temporaries,
+    replace_file,
+)
 from nntrain.runs.lock import RunLock, is_live
 from nntrain.runs.naming import make_directory
 from nntrain.runs.recorder import GRADIENTS, METRICS, TIMING, Recorder
 from nntrain.runs.rows import read_rows
-from nntrain.runs.store import CheckpointStore
+
+if TYPE_CHECKING:
+    from nntrain.runs.store import CheckpointStore
 
 RUN_FILE = "run.json"
 CONFIG_FILE, SOURCE_FILE = "config.yaml", "source.yaml"
@@ -38,15 +49,15 @@ class Run:
         path: the directory.
         info: what ``run.json`` holds, as of the last read or update.
         recorder: keeps the rows of each epoch.
-        checkpoints: keeps checkpoints.
+        is_new: whether it was made by :meth:`create` and nothing has trained in it, so that its files are up to date.
     """
 
     def __init__(self, path: Path, info: dict[str, Any], lock: RunLock | None = None) -> None:
         self.path = path
         self.info = info
+        self.is_new = False
         self._lock = lock or RunLock(path)
         self.recorder = Recorder(path)
-        self.checkpoints = CheckpointStore(path / CHECKPOINTS, self.recorder)
 
     @classmethod
     def create(
@@ -80,10 +91,9 @@ class Run:
             described = _describe(name, identity, info)
             made.append((described, lock))
             source = source_text.encode("utf-8", "surrogateescape") if isinstance(source_text, str) else source_text
-            replace_file(folder / CONFIG_FILE, config_text.encode())
-            replace_file(folder / SOURCE_FILE, source)
             (folder / CHECKPOINTS).mkdir()
-            replace_file(folder / RUN_FILE, plain_json.document(described))
+            described_text = plain_json.document(described)
+            make_files(folder, {CONFIG_FILE: config_text.encode(), SOURCE_FILE: source, RUN_FILE: described_text})
             return lock.moved
 
         try:
@@ -95,6 +105,7 @@ class Run:
             raise
         described, lock = made[0]
         run = cls(path, described, lock)
+        run.is_new = True
         if described["id"] != path.name:  # the first name was taken
             run.update(id=path.name)
         return run
@@ -108,6 +119,13 @@ class Run:
         """
         place = Path(path)
         return cls(place, read_info(place))
+
+    @cached_property
+    def checkpoints(self) -> CheckpointStore:
+        """Keeps checkpoints; only who wants one loads what arrays need."""
+        from nntrain.runs.store import CheckpointStore
+
+        return CheckpointStore(self.path / CHECKPOINTS, self.recorder)
 
     @property
     def name(self) -> str:
