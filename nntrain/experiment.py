@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 from nntrain.config.pending import refuse_pending
 from nntrain.config.schema import Config
 from nntrain.config.specs import complete_spec
-from nntrain.core.layer import LAYERS
 from nntrain.core.network import Network
 from nntrain.core.task import Task
 from nntrain.errors import ConfigError, NntrainError
@@ -93,13 +92,11 @@ class Experiment:
         self, recorder: Recorder, store: CheckpointStore, observer: Observer, interrupted: Callable[[], str | None]
     ) -> Trainer:
         """Return the trainer, at the start of epoch 1."""
-        config, loader = self.config, self.prepared.loader(self.config.batch_size, self.config.seed)
+        config = self.config
         monitor = config.checkpoint.monitor or self.default_monitor
         return Trainer(
-            self.step(loader.batch_size),
-            loader,
+            self.step(),
             self.evaluator(),
-            self.prepared.validation,
             epochs=config.epochs,
             recorder=recorder,
             store=store,
@@ -113,17 +110,32 @@ class Experiment:
             interrupted=interrupted,
         )
 
-    def step(self, batch_size: int) -> Supervised:
-        """Return the training step: replicas, optimizer, clipping and penalties."""
+    def step(self) -> Supervised:
+        """Return the training step: batches, replicas, optimizer, clipping and penalties."""
         config = self.config
-        shards = shard_count(self.network, batch_size) if config.shards == "auto" else int(config.shards)
-        replicas = Replicas(self.network, self.loss, shards, config.threads or shards)
-        optimizer = OPTIMIZERS.build(config.optimizer)
-        optimizer.bind(self.network.store.size, self.network.dtype)
         clipping = None if config.gradient_clipping is None else Clipping(**config.gradient_clipping.model_dump())
         penalties = {} if config.regularization is None else config.regularization.model_dump()
         regularization = Regularization(self.network.store, **penalties) if any(penalties.values()) else None
-        return Supervised(replicas, optimizer, clipping, regularization)
+        return Supervised(
+            Replicas(
+                self.network,
+                self.loss,
+                self.prepared.loader(config.batch_size, config.seed, self.shards),
+                self.prepared.validation,
+                OPTIMIZERS.build(config.optimizer),
+                clipping,
+                regularization,
+                config.threads,
+                keeps_outputs=bool(self.metrics),
+            )
+        )
+
+    @property
+    def shards(self) -> int:
+        """How many parts a batch is cut into."""
+        config, rows = self.config, len(self.prepared.train)
+        batch_size = rows if isinstance(config.batch_size, str) else min(config.batch_size, rows)
+        return shard_count(self.network, batch_size) if config.shards == "auto" else min(int(config.shards), batch_size)
 
     def memory_bytes(self) -> int:
         """Return about how much memory training takes: weights and their like, a batch's activations, the data."""
@@ -183,6 +195,7 @@ def assemble(config: Config, fold: int | None = None) -> Experiment:
             fold=fold,
             class_weight=config.class_weight,
             reconstructs=planned.architecture.reconstructs,
+            stream=config.stream,
         )
     # Complete specs, so that a config which spells its defaults out gives the same checkpoint.
     loss_spec = _complete("loss", planned.loss_spec or default_loss(prepared.task))
@@ -198,22 +211,11 @@ def assemble(config: Config, fold: int | None = None) -> Experiment:
         network = build_network(
             planned.architecture, layout, loss, prepared.task, config.output_activation, config.seed
         )
-    _check_shards(config, network)
     return Experiment(config, prepared, network, loss, loss_spec, metrics, specs, prepared.preprocessing.decode)
 
 
 def _complete(kind: str, spec: str | dict[str, Any]) -> Any:
     return complete_spec(kind, {"name": spec} if isinstance(spec, str) else spec)
-
-
-def _check_shards(config: Config, network: Network) -> None:
-    coupling = [layer for layer in network.root.walk() if layer.couples_rows]
-    if isinstance(config.shards, int) and config.shards > 1 and coupling:
-        raise config.error(
-            ("shards",),
-            f"expected auto or 1, got {config.shards}: {LAYERS.name_of(coupling[0])} needs all rows of a batch",
-            help="remove shards",
-        )
 
 
 def default_loss(task: Task) -> str:

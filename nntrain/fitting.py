@@ -88,7 +88,9 @@ def train(
     trainer = experiment.trainer(run.recorder, store, watched, interrupted)
     resume(trainer, run)
     watched.observer = observer(trainer)
-    note_config(run, experiment)
+    if not run.is_new:
+        note_config(run, experiment)
+    run.is_new = False
     error = None
     try:
         state = trainer.fit()
@@ -159,14 +161,13 @@ def judge_test(experiment: Experiment, trainer: Trainer) -> dict[str, Any]:
 
 def _conclude(run: Run, state: TrainState, test: dict[str, Any] | None, error: NumericError | None) -> Outcome:
     """Write the run's end into run.json."""
-    rows = run.read_metrics()
-    best = next((row for row in rows if row["epoch"] == state.best.epoch), {})
+    best = run.recorder.row(state.best.epoch)
     run.update(
         status=state.status,
         stop_reason=state.stop_reason,
         epoch=state.epoch,
         best_epoch=state.best.epoch,
-        metrics={"best": best, "last": rows[-1] if rows else {}},
+        metrics={"best": best, "last": run.recorder.row(state.epoch)},
         test=test,
     )
     return Outcome(run, state, best, test, error)

@@ -86,7 +86,6 @@ def test_loss_and_metrics_follow_the_task(make: Any) -> None:
         ("kind", {"metrics": ["rmse"]}, "rmse does not fit the target"),
         ("y", {"metrics": ["accuracy"]}, "accuracy does not fit the target"),
         ("kind", {"early_stopping": {"monitor": "val_loss"}, "data": {"validation": "none"}}, "no column 'val_loss'"),
-        ("kind", {"shards": 2, "architecture": {"name": "mlp", "batch_norm": True}}, "shards: expected auto or 1"),
         (
             "kind",
             {"architecture": {"layers": [{"name": "dense", "units": 10**9}]}},

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,25 +14,47 @@ from nntrain.data.batches import Batch
 from nntrain.losses.base import Loss
 from nntrain.train.labelled import value_and_grad
 
+if TYPE_CHECKING:
+    from nntrain.train.replicas import Replicas
 
-def find_nonfinite(network: Network, loss: Loss, batches: Iterable[Batch], step: int) -> str:
+
+def find_nonfinite(replicas: Replicas, step: int, first: int, last: int) -> str:
     """Return a sentence on the first value that is not finite when an update is run once more, layer by layer.
 
     The statistics that layers such as batch norm keep change as in any forward pass.
+
+    Args:
+        replicas: what failed.
+        step: number of the update.
+        first: number of its first batch in the epoch.
+        last: of the one after its last.
     """
-    spoilt = spoilt_weights(network)
+    spoilt = spoilt_weights(replicas.network)
     if spoilt is not None:
         return spoilt
     found: list[str] = []
-    twin = network.replica()
+    twin, loss = replicas.network.replica(), replicas.shards[0].loss
     for layer in twin.layers:
         _watch(layer, found)
     twin.store.begin_step()
-    for number, batch in enumerate(batches):
-        reason = _run(twin, loss, batch, Context(training=True, step=step, batch=number, lengths=batch.lengths), found)
-        if reason is not None:
-            return reason
+    for number in range(first, last):
+        for shard, batch in _passes(replicas, number):
+            ctx = Context(training=True, step=step, batch=number - first, shard=shard, lengths=batch.lengths)
+            reason = _run(twin, loss, batch, ctx, found)
+            if reason is not None:
+                return reason
     return "the norm of the gradient is not finite"
+
+
+def _passes(replicas: Replicas, number: int) -> Iterator[tuple[int, Batch]]:
+    """Yield the parts of a batch that are computed one by one: its shards, or all of it where rows are coupled."""
+    if replicas.exchange is not None:
+        yield 0, replicas.loader.batch(number)
+        return
+    for shard in range(len(replicas.shards)):
+        part = replicas.loader.part(number, shard)
+        if part is not None:
+            yield shard, part.batch
 
 
 def spoilt_weights(network: Network) -> str | None:

@@ -43,6 +43,37 @@ class Judgement:
     predictions: Predictions
 
 
+def forward_batches(network: Network, data: Dataset, outputs: Array, first: int = 0, stride: int = 1) -> None:
+    """Write the network's outputs for every ``stride``-th batch of a data set, beginning with number ``first``.
+
+    Args:
+        network: takes the data's examples.
+        data: N examples.
+        outputs: (N, \\*out_shape), in the order of :attr:`Dataset.by_content`.
+        first: number of the first batch, from 0.
+        stride: between two of them.
+    """
+    order, _ = data.by_content
+    batch = np.empty((BATCH, *network.in_shape), network.dtype)
+    lengths = None if data.lengths is None else np.zeros(BATCH, np.int64)
+    for start in range(first * BATCH, len(data), stride * BATCH):
+        index = order[start : start + BATCH]
+        rows = len(index)
+        data.inputs_at(index, batch[:rows])
+        batch[rows:] = 0
+        if lengths is not None and data.lengths is not None:
+            lengths[:rows], lengths[rows:] = data.lengths[index], 0
+        outputs[start : start + BATCH] = network.forward(batch, Context(lengths=lengths))[:rows]
+
+
+def scattered(ordered: Array, data: Dataset) -> Array:
+    """Return outputs in the order of the data's rows; equal examples share the output of the first of them."""
+    order, first = data.by_content
+    outputs = np.empty_like(ordered)
+    outputs[order] = ordered[first]
+    return outputs
+
+
 class Evaluator:
     """Computes outputs, loss and metrics.
 
@@ -59,7 +90,6 @@ class Evaluator:
         self.metrics = metrics
         self.decode = decode
         self._networks: dict[Shape, Network] = {network.in_shape: network}
-        self._batches: dict[Shape, Array] = {}
 
     def outputs(self, data: Dataset) -> Array:
         """Return the network's outputs (L, K), one row for each of the data's labels.
@@ -71,21 +101,10 @@ class Evaluator:
 
     def all_outputs(self, data: Dataset) -> Array:
         """Return the network's outputs (N, \\*out_shape), those of padding included."""
-        network, (order, first) = self._network_for(data), data.by_content
-        batch = self._batches.setdefault(network.in_shape, np.zeros((BATCH, *network.in_shape), network.dtype))
-        lengths = None if data.lengths is None else np.zeros(BATCH, np.int64)
-        outputs = np.empty((len(data), *network.out_shape), network.dtype)
-        for start in range(0, len(data), BATCH):
-            index = order[start : start + BATCH]
-            rows = len(index)
-            data.inputs_at(index, batch[:rows])
-            batch[rows:] = 0
-            if lengths is not None and data.lengths is not None:
-                lengths[:rows], lengths[rows:] = data.lengths[index], 0
-            outputs[start : start + BATCH] = network.forward(batch, Context(lengths=lengths))[:rows]
-        scattered = np.empty_like(outputs)
-        scattered[order] = outputs[first]
-        return scattered
+        network = self._network_for(data)
+        ordered = np.empty((len(data), *network.out_shape), network.dtype)
+        forward_batches(network, data, ordered)
+        return scattered(ordered, data)
 
     def _network_for(self, data: Dataset) -> Network:
         """Return the network itself, or one over the same weights for longer sequences."""

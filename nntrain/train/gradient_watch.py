@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ import numpy as np
 from nntrain.core.array import Array
 from nntrain.core.network import Network
 from nntrain.core.parameter import Parameter
+from nntrain.optim.clipping import UNSAFE, flat_norm, sum_of_squares
 
 
 class GradientWatch:
@@ -32,23 +34,26 @@ class GradientWatch:
             self._layers.setdefault(layer, []).append((parameter, where))
         self._before: Array | None = None
         self._rms: dict[str, float] = {}
+        self._norms: dict[str, float] = {}
 
-    def before(self) -> None:
-        """Take the gradients and the weights as they are before an update."""
-        self._before = self.store.value.copy()
+    def before(self, scale: float = 1.0) -> None:
+        """Take ``scale`` times the gradients, and the weights, as they are before an update."""
+        if self._before is None:
+            self._before = np.empty_like(self.store.value)
+        np.copyto(self._before, self.store.value)
         for name, parts in self._layers.items():
-            self._rms[name] = _norm([self.store.grad[where] for _, where in parts]) / _root_size(parts)
+            self._rms[name] = scale * _norm(self.store.grad, parts) / _root_size(parts)
+            self._norms[name] = _norm(self._before, parts)
 
     def after(self) -> list[dict[str, Any]]:
         """Return the rows after the update, one a layer that has something to tell."""
         assert self._before is not None, "before() comes first"
-        rows = []
+        change = np.subtract(self.store.value, self._before, out=self._before)
+        rows: list[dict[str, Any]] = []
         for name, parts in self._layers.items():
-            change = _norm([self.store.value[where] - self._before[where] for _, where in parts])
-            weights = _norm([self._before[where] for _, where in parts])
-            ratio = change / weights if weights > 0 else None
+            weights = self._norms[name]
+            ratio = _norm(change, parts) / weights if weights > 0 else None
             rows.append({"layer": name, "gradient_rms": self._rms[name], "update_ratio": ratio})
-        self._before = None
         for layer in self.network.root.walk():
             health = layer.health()
             if health:
@@ -56,9 +61,13 @@ class GradientWatch:
         return rows
 
 
-def _norm(parts: list[Array]) -> float:
-    return float(np.sqrt(sum(float(np.square(part, dtype=np.float64).sum()) for part in parts)))
+def _norm(vector: Array, parts: list[tuple[Parameter, slice]]) -> float:
+    """Return the Euclidean norm of the parts of a vector (P,)."""
+    found = [vector[where] for _, where in parts]
+    with np.errstate(all="ignore"):
+        squares = sum(sum_of_squares(part) for part in found)
+    return math.sqrt(squares) if UNSAFE < squares < math.inf else math.hypot(*map(flat_norm, found))
 
 
 def _root_size(parts: list[tuple[Parameter, slice]]) -> float:
-    return float(np.sqrt(sum(parameter.size for parameter, _ in parts)))
+    return math.sqrt(sum(parameter.size for parameter, _ in parts))

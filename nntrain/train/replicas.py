@@ -8,157 +8,195 @@ the shards. So the number of threads decides how fast a run is, and no bit of wh
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Sequence
-from queue import SimpleQueue
-from threading import Thread
-from typing import TypeAlias
+import math
+from collections.abc import Callable
+from itertools import pairwise
+from typing import Any
 
 import numpy as np
 
-from nntrain.core.array import Array
-from nntrain.core.layer import Context
+from nntrain.core.array import Array, Shape
 from nntrain.core.network import Network
-from nntrain.data.batches import Batch
+from nntrain.core.shared import shared_zeros
+from nntrain.data.batches import Dataset, Loader
 from nntrain.losses.base import Loss
-from nntrain.train.labelled import value_and_grad
+from nntrain.optim.base import Optimizer
+from nntrain.optim.clipping import Clipping, norm_from
+from nntrain.optim.regularization import Regularization
+from nntrain.train.evaluation import Evaluator, scattered
+from nntrain.train.exchange import Exchange
+from nntrain.train.shard import Shard
+from nntrain.train.team import Team, processors
+from nntrain.train.worker import Worker
 
-FLOPS_PER_SHARD = 40_000_000
+FLOPS_PER_SHARD = 6_000_000
 """A shard must be worth handing over: this many floating-point operations of a forward and backward pass."""
 
-MOST_SHARDS = 2
+FLOPS_OF_MANY = 10_000_000_000
+FLOPS_PER_PARAMETER = 1500
+"""More than two shards must each have so many operations, and so many for each parameter: then the smaller products
+and the further gradients to add cost a machine with two processors less than a tenth."""
 
-Job: TypeAlias = Callable[[], None]
+MOST_SHARDS = 16
+
+PARAMETERS_TO_SPREAD = 100_000
+"""From this many parameters on, the optimizer's step is spread over the workers."""
 
 
 def shard_count(network: Network, batch_size: int) -> int:
-    """Return how many shards a batch is cut into: 1 for small networks and where rows depend on each other."""
-    if any(layer.couples_rows for layer in network.root.walk()):
-        return 1
+    """Return how many shards a batch is cut into: 1 for small networks, more than 2 for large batches of large ones."""
     flops = 3 * batch_size * sum(row.flops for row in network.table())
-    return int(max(1, min(MOST_SHARDS, batch_size, flops // FLOPS_PER_SHARD)))
+    if batch_size < 2 or flops < 2 * FLOPS_PER_SHARD:
+        return 1
+    shards, least = 2, max(FLOPS_OF_MANY, FLOPS_PER_PARAMETER * network.store.size)
+    while 2 * shards <= min(MOST_SHARDS, batch_size) and flops >= 2 * shards * least:
+        shards *= 2
+    return shards
 
 
-class Workers:
-    """Threads that wait for jobs; the calling thread takes its share, so one thread means no hand-over at all."""
+def worker_count(shards: int, threads: int | None) -> int:
+    """Return how many workers compute the shards.
 
-    def __init__(self, threads: int) -> None:
-        self._jobs: SimpleQueue[Job | None] = SimpleQueue()
-        self._done: SimpleQueue[BaseException | None] = SimpleQueue()
-        self._threads = [Thread(target=self._work, daemon=True, name="nntrain-shard") for _ in range(threads - 1)]
-        for thread in self._threads:
-            thread.start()
-
-    def run(self, jobs: Sequence[Job]) -> None:
-        """Run all jobs and return when the last is done; an error of any of them is raised here."""
-        if not self._threads or len(jobs) == 1:
-            for job in jobs:
-                job()
-            return
-        for job in jobs[1:]:
-            self._jobs.put(job)
-        errors = [_attempt(jobs[0])]
-        errors.extend(self._done.get() for _ in jobs[1:])
-        for error in errors:
-            if error is not None:
-                raise error
-
-    def close(self) -> None:
-        """End the threads."""
-        for _ in self._threads:
-            self._jobs.put(None)
-
-    def _work(self) -> None:
-        # NumPy's error state belongs to a thread; non-finite values are looked for in the training step instead.
-        with np.errstate(all="ignore"):
-            while (job := self._jobs.get()) is not None:
-                self._done.put(_attempt(job))
-
-
-def _attempt(job: Job) -> BaseException | None:
-    try:
-        job()
-    except BaseException as error:
-        return error
-    return None
-
-
-class Shard:
-    """One replica with its own loss: computes its part of a batch."""
-
-    def __init__(self, network: Network, loss: Loss, index: int) -> None:
-        self.network = network
-        self.loss = loss
-        self.ctx = Context(training=True, shard=index)
-        self.loss_sum = 0.0
-
-    def run(self, batch: Batch, rows: int, outputs: Array | None) -> None:
-        """Add the gradient of (1 / rows) sum w l over the shard's labels; keep the sum, and the outputs where asked."""
-        self.ctx.lengths = batch.lengths
-        prediction = self.network.forward(batch.x, self.ctx)
-        self.loss_sum, dy = value_and_grad(self.loss, prediction, batch, rows)
-        self.network.backward(dy)
-        if outputs is not None:
-            outputs[...] = prediction
+    Args:
+        shards: parts of a batch.
+        threads: most of them that were asked for; None for what the machine has.
+    """
+    return max(1, min(shards, processors() if threads is None else threads))
 
 
 class Replicas:
-    """A network and as many replicas of it as a batch has shards.
+    """A network and as many replicas of it as a batch has shards, on workers that compute at the same time.
 
     Args:
         network: whose weights are trained; its gradients hold the sum over the shards.
         loss: copied for each shard.
-        shards: parts a batch is cut into.
-        threads: how many shards are computed at the same time.
+        loader: gives each shard its part of a batch.
+        validation: what each epoch is judged by, or None.
+        optimizer: of the weights.
+        clipping: of the gradient.
+        regularization: l1 and l2 penalties, or None.
+        threads: how many shards are computed at the same time, None for what the machine has.
+        keeps_outputs: whether the network's outputs of an epoch are kept.
+
+    Attributes:
+        outputs: (N, \\*out_shape) outputs in the epoch's order, or None.
     """
 
-    def __init__(self, network: Network, loss: Loss, shards: int = 1, threads: int = 1) -> None:
-        self.network = network
-        networks = [network, *(network.replica() for _ in range(shards - 1))]
-        self.shards = [Shard(replica, copy.deepcopy(loss), i) for i, replica in enumerate(networks)]
-        self.workers = Workers(min(threads, shards))
+    def __init__(
+        self,
+        network: Network,
+        loss: Loss,
+        loader: Loader,
+        validation: Dataset | None,
+        optimizer: Optimizer,
+        clipping: Clipping | None = None,
+        regularization: Regularization | None = None,
+        threads: int | None = None,
+        keeps_outputs: bool = False,
+    ) -> None:
+        self.network, self.loader, self.validation, self.optimizer = network, loader, validation, optimizer
+        self.clipping = clipping or Clipping()
+        workers = worker_count(loader.shards, threads)
+        zeros = np.zeros if workers == 1 else shared_zeros
+        if workers > 1:
+            network.store.share()
+            if validation is not None:
+                _ = validation.by_content  # found once, before there are processes that would each find it
+        self.outputs = zeros((len(loader.dataset), *network.out_shape), network.dtype) if keeps_outputs else None
+        self.shards = self._make_shards(loss)
+        self._spreads = workers > 1 and network.store.size >= PARAMETERS_TO_SPREAD
+        lanes = workers if self._spreads else 1
+        optimizer.bind(network.store.size, network.dtype, lanes, zeros, network.store.rowwise())
+        self.team = Team(self._make_workers(workers, regularization), self._descriptors())
+        self._judged: Array | None = None
+        if validation is not None and validation.x.shape[1:] == network.in_shape:
+            self._judged = self._share_out(validation, zeros)
+        if self.exchange is not None:
+            self.exchange.check = self.team.check
 
-    def begin_step(self, step: int) -> None:
-        """Start an update: gradients begin anew, and each of its batches gets noise of its own."""
-        for shard in self.shards:
-            shard.ctx.step, shard.ctx.batch = step, -1
-            shard.network.store.begin_step()
+    def _make_shards(self, loss: Loss) -> list[Shard]:
+        network, count = self.network, self.loader.shards
+        coupled = count > 1 and any(layer.couples_rows for layer in network.root.walk())
+        self.exchange = Exchange(count, network.dtype) if coupled else None
+        return [
+            Shard(
+                network if i == 0 else network.replica(),
+                copy.deepcopy(loss),
+                self.loader,
+                i,
+                None if self.exchange is None else self.exchange.peer(i),
+                self.outputs,
+            )
+            for i in range(count)
+        ]
 
-    def forward_backward(self, batch: Batch, rows: int, outputs: Array | None) -> float:
-        """Return sum w l over a batch and add the gradient of (1 / rows) of it to the replicas' gradients.
+    def _make_workers(self, count: int, regularization: Regularization | None) -> list[Worker]:
+        gradients = [shard.network.store.grad for shard in self.shards]
+        bounds = [i * len(self.shards) // count for i in range(count + 1)]
+        workers = [
+            Worker(self.shards[start:end], self.loader, self.network.store.value, gradients)
+            for start, end in pairwise(bounds)
+        ]
+        for lane, worker in enumerate(workers[: self.optimizer.lanes]):
+            worker.take_lane(lane, self.optimizer, self.clipping, regularization)
+        return workers
+
+    def _share_out(self, data: Dataset, zeros: Callable[[Shape, Any], Array]) -> Array:
+        """Give each worker its share of the batches of what is judged; return the array of their outputs."""
+        outputs = zeros((len(data), *self.network.out_shape), self.network.dtype)
+        workers = self.team.workers
+        for number, worker in enumerate(workers):
+            worker.judging = data, outputs, number, len(workers)
+        return outputs
+
+    def _descriptors(self) -> list[int]:
+        return [] if self.exchange is None else self.exchange.descriptors
+
+    def begin_epoch(self, epoch: int) -> None:
+        """Put the examples in the order of an epoch, from 1."""
+        self.team.call("begin_epoch", epoch)
+
+    def forward_backward(self, step: int, first: int, last: int, labels: int) -> list[float]:
+        """Make the gradients of an update; return sum w l over each of its batches.
 
         Args:
-            batch: of B examples.
-            rows: labels of the whole update.
-            outputs: (B, \\*out_shape) receives the network's outputs, or None.
+            step: number of the update, from 1.
+            first: number of the update's first batch in the epoch.
+            last: of the one after its last.
+            labels: of the whole update, whose mean loss is minimized.
         """
-        for shard in self.shards:
-            shard.ctx.batch += 1
-        if len(self.shards) == 1:
-            self.shards[0].run(batch, rows, outputs)
-            return self.shards[0].loss_sum
-        examples = len(batch.x)
-        active = self.shards[: min(len(self.shards), examples)]
-        bounds = np.linspace(0, examples, len(active) + 1).astype(int)
-        jobs = []
-        for shard, start, end in zip(active, bounds, bounds[1:], strict=False):
-            kept = None if outputs is None else outputs[start:end]
-            jobs.append(_job(shard, batch.part(start, end), rows, kept))
-        self.workers.run(jobs)
-        return sum(shard.loss_sum for shard in active)
+        answers = self.team.call("forward_backward", step, first, last, labels)
+        return [sum(losses) for losses in zip(*(losses for answer in answers for losses in answer), strict=True)]
 
-    def finish_step(self) -> Array:
-        """Return the flat gradient (P,) of the update: the shards' gradients, added in their order."""
-        total = self.network.store.grad
-        for shard in self.shards:
-            shard.network.store.finish_step()
-        for shard in self.shards[1:]:
-            np.add(total, shard.network.store.grad, out=total)
-        return total
+    def gradient_norms(self) -> tuple[float, float]:
+        """Add up the gradients of the update into the network's own; return its norm before and after the clipping of
+        its numbers."""
+        if self._spreads:
+            squares = [pair for lane in self.team.call("add_gradients") for pair in lane]
+        else:
+            squares = self.team.workers[0].add_gradients()
+        grad = self.network.store.grad
+        before, after = (math.fsum(column) for column in zip(*squares, strict=True))
+        norm = norm_from(before, grad)
+        return norm, norm if self.clipping.value is None else norm_from(after, grad)
+
+    def update(self, step: int, learning_rate: float, scale: float) -> None:
+        """Make the optimizer's step with ``scale`` times the gradient."""
+        if self._spreads:
+            self.team.call("update", step, learning_rate, scale)
+        else:
+            self.team.workers[0].update(step, learning_rate, scale)
+
+    def validation_outputs(self, evaluator: Evaluator) -> Array:
+        """Return the network's outputs (N, \\*out_shape) for the validation part, as the evaluator gives them."""
+        assert self.validation is not None, "there is nothing to judge"
+        if self._judged is None:  # of longer sequences than those in training
+            return evaluator.all_outputs(self.validation)
+        self.team.call("evaluate")
+        return scattered(self._judged, self.validation)
 
     def close(self) -> None:
-        """End the worker threads."""
-        self.workers.close()
-
-
-def _job(shard: Shard, batch: Batch, rows: int, outputs: Array | None) -> Job:
-    return lambda: shard.run(batch, rows, outputs)
+        """End the workers."""
+        self.team.close()
+        if self.exchange is not None:
+            self.exchange.close()

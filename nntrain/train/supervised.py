@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 
 from nntrain.core.array import Array
-from nntrain.data.batches import Batch
 from nntrain.errors import NumericError
-from nntrain.optim.base import Optimizer
-from nntrain.optim.clipping import Clipping, flat_norm
-from nntrain.optim.regularization import Regularization
+from nntrain.optim.clipping import flat_norm
 from nntrain.train.diagnosis import find_nonfinite, spoilt_weights
 from nntrain.train.gradient_watch import GradientWatch
 from nntrain.train.replicas import Replicas
@@ -28,69 +24,46 @@ class Update:
 
 
 class Supervised:
-    """One update: forward, loss, backward for each batch, then penalties, clipping and the optimizer's step.
+    """One update: forward and backward for each batch, then penalties, clipping and the optimizer's step.
 
     Args:
-        replicas: the network, its replicas and the loss.
-        optimizer: bound to the network's parameters.
-        clipping: of the gradient, or None.
-        regularization: l1 and l2 penalties, or None.
+        replicas: the network on its workers, and the optimizer.
     """
 
-    def __init__(
-        self,
-        replicas: Replicas,
-        optimizer: Optimizer,
-        clipping: Clipping | None = None,
-        regularization: Regularization | None = None,
-    ) -> None:
+    def __init__(self, replicas: Replicas) -> None:
         self.replicas = replicas
         self.network = replicas.network
-        self.optimizer = optimizer
-        self.clipping = clipping or Clipping()
-        self.regularization = regularization
+        self.optimizer = replicas.optimizer
         self._buffer: Array | None = self.network.store.buffer.copy() if self.network.store.buffer.size else None
 
     def update(
-        self,
-        batches: Iterable[Batch],
-        rows: int,
-        step: int,
-        learning_rate: float,
-        outputs: Array | None = None,
-        watch: GradientWatch | None = None,
+        self, step: int, first: int, last: int, labels: int, learning_rate: float, watch: GradientWatch | None = None
     ) -> Update:
-        """Make update number ``step`` (from 1): the mean over the ``rows`` of all its batches.
+        """Make update number ``step`` (from 1): the mean over all labels of its batches.
 
         Args:
-            batches: the parts of the update, one unless gradients are accumulated; iterated anew where it fails.
-            rows: labels of all of them together.
             step: number of the update, from 1.
+            first: number of the update's first batch in the epoch.
+            last: of the one after its last.
+            labels: of all of them together.
             learning_rate: of this update.
-            outputs: (examples, \\*out_shape) receives the network's outputs, or None.
             watch: looks at the gradients before they are used up, or None.
 
         Raises:
             NumericError: the loss or a gradient is not finite; neither weights nor statistics of layers change.
         """
         self._keep_buffer()
-        self.replicas.begin_step(step)
-        loss, seen = 0.0, 0
-        for batch in batches:
-            kept = None if outputs is None else outputs[seen : seen + len(batch.x)]
-            part = self.replicas.forward_backward(batch, rows, kept)
-            if not math.isfinite(part):
-                raise self._nonfinite(batches, step)
-            loss, seen = loss + part, seen + len(batch.x)
-        grad = self.replicas.finish_step()
-        if self.regularization is not None:
-            self.regularization.add_gradient(grad)
-        norm = self.clipping.apply(grad)
+        replicas = self.replicas
+        loss = sum(replicas.forward_backward(step, first, last, labels))
+        if not math.isfinite(loss):
+            raise self._nonfinite(step, first, last)
+        norm, limited = replicas.gradient_norms()
         if not math.isfinite(norm):
-            raise self._nonfinite(batches, step)
+            raise self._nonfinite(step, first, last)
+        scale = replicas.clipping.factor(limited)
         if watch is not None:
-            watch.before()
-        self.optimizer.update(self.network.store.value, grad, step, learning_rate)
+            watch.before(scale)
+        replicas.update(step, learning_rate, scale)
         return Update(loss, norm)
 
     def spoilt(self) -> str | None:
@@ -110,8 +83,8 @@ class Supervised:
         if self._buffer is not None:
             np.copyto(self.network.store.buffer, self._buffer)
 
-    def _nonfinite(self, batches: Iterable[Batch], step: int) -> NumericError:
+    def _nonfinite(self, step: int, first: int, last: int) -> NumericError:
         self._restore_buffer()
-        reason = find_nonfinite(self.network, self.replicas.shards[0].loss, batches, step)
+        reason = find_nonfinite(self.replicas, step, first, last)
         self._restore_buffer()
         return NumericError(reason)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
 
+from nntrain.core.arithmetic import in_training
 from nntrain.core.array import Array
-from nntrain.data.batches import Batch, Dataset, Loader
 from nntrain.errors import NumericError
 from nntrain.train.callbacks.base import Callback, EpochRow
 from nntrain.train.evaluation import Evaluator
@@ -56,10 +56,8 @@ class Trainer:
     """Trains until the epochs are over, a callback ends the run, or an interruption is asked for.
 
     Args:
-        step: makes one update.
-        loader: gives the batches of each epoch.
+        step: makes one update, of batches it has.
         evaluator: judges training outputs and the validation part.
-        validation: data to judge after each epoch, or None.
         epochs: when to end.
         callbacks: told of each epoch, in order.
         monitor: column of ``metrics.jsonl`` by which an epoch is the best.
@@ -73,9 +71,7 @@ class Trainer:
     def __init__(
         self,
         step: Supervised,
-        loader: Loader,
         evaluator: Evaluator,
-        validation: Dataset | None,
         *,
         epochs: int,
         recorder: Recorder,
@@ -89,15 +85,14 @@ class Trainer:
         every_epochs: int | None = None,
         interrupted: Callable[[], str | None] = lambda: None,
     ) -> None:
-        self.step, self.loader, self.evaluator, self.validation = step, loader, evaluator, validation
+        self.step, self.evaluator = step, evaluator
+        self.loader, self.validation = step.replicas.loader, step.replicas.validation
         self.epochs, self.callbacks, self.monitor, self.mode = epochs, callbacks, monitor, mode
         self.recorder, self.store, self.observer, self.interrupted = recorder, store, observer, interrupted
         self.accumulate, self.every_seconds, self.every_epochs = accumulate, every_seconds, every_epochs
         self.state = TrainState()
-        self.updates_per_epoch = -(-loader.batch_count // accumulate)
-        self.outputs: Array | None = None
-        if evaluator.metrics:
-            self.outputs = np.zeros((len(loader.dataset), *step.network.out_shape), step.network.dtype)
+        self.updates_per_epoch = -(-self.loader.batch_count // accumulate)
+        self.outputs = step.replicas.outputs
         self.best: dict[str, Array] = {}
         self.watch = GradientWatch(step.network)
         self._gradients: list[dict[str, Any]] = []
@@ -112,7 +107,7 @@ class Trainer:
         self.step.optimizer.schedule.bind(self.updates_per_epoch, self.epochs)
         self._saved_at, self._train_seconds = time.perf_counter(), 0.0
         # Overflow shows as a loss or gradient that is not finite, which the step looks for at every update.
-        with np.errstate(all="ignore"):
+        with in_training():
             try:
                 self._run()
             except NumericError:
@@ -140,10 +135,10 @@ class Trainer:
     def _train_epoch(self) -> bool:
         """Make the epoch's updates that are still to make; return whether the epoch is complete."""
         state = self.state
-        self.loader.begin(state.epoch + 1)
+        started = time.perf_counter()
+        self.step.replicas.begin_epoch(state.epoch + 1)
         if state.update == 0:
             state.sums = EpochSums()
-        started = time.perf_counter()
         while state.update < self.updates_per_epoch:
             reason = self.interrupted()
             if reason is not None:
@@ -164,17 +159,10 @@ class Trainer:
         last = min(first + self.accumulate, self.loader.batch_count)
         start, end = self.loader.bounds(first)[0], self.loader.bounds(last - 1)[1]
         learning_rate = self.step.optimizer.schedule(state.step) * state.rate_factor
-        outputs = None if self.outputs is None else self.outputs[start:end]
         watch = self.watch if state.update + 1 == self.updates_per_epoch else None
         try:
-            update = self.step.update(
-                self._batches(first, last),
-                self.loader.labels_between(start, end),
-                state.step + 1,
-                learning_rate,
-                outputs,
-                watch,
-            )
+            labels = self.loader.labels_between(start, end)
+            update = self.step.update(state.step + 1, first, last, labels, learning_rate, watch)
         except NumericError as error:
             raise self._located(error, first, last, learning_rate) from None
         if watch is not None:
@@ -187,11 +175,6 @@ class Trainer:
         state.update += 1
         state.step += 1
 
-    def _batches(self, first: int, last: int) -> Iterable[Batch]:
-        if last - first == 1:
-            return (self.loader.batch(first),)
-        return _Batches(self.loader, first, last)
-
     def _end_epoch(self) -> None:
         state = self.state
         started = time.perf_counter()
@@ -200,7 +183,7 @@ class Trainer:
         state.epoch += 1
         if is_better(row.get(self.monitor), state.best.value, self.mode):
             state.best.epoch, state.best.value = state.epoch, row[self.monitor]
-            self.best = {name: value.copy() for name, value in self.step.network.state().items()}
+            self._keep_best()
         for callback in self.callbacks:
             callback.epoch_end(row, state)
         self.recorder.epoch(row, self._timing(time.perf_counter() - started))
@@ -210,6 +193,14 @@ class Trainer:
         state.update, state.sums = 0, EpochSums()
         if self._is_save_due() or (self.every_epochs and state.epoch % self.every_epochs == 0):
             self._save()
+
+    def _keep_best(self) -> None:
+        """Remember the weights as the best so far."""
+        if not self.best:
+            self.best = {name: value.copy() for name, value in self.step.network.state().items()}
+            return
+        for name, value in self.step.network.state().items():
+            np.copyto(self.best[name], value)
 
     def _row(self, epoch: int) -> dict[str, Any]:
         """Return the epoch's row of ``metrics.jsonl``."""
@@ -221,7 +212,8 @@ class Trainer:
             data, order = self.loader.dataset, self.loader.order
             train_metrics = self.evaluator.metric_values(data.judged(self.outputs, order), data.labels(order))
         if self.validation is not None:
-            judged = self.evaluator.judged(self.validation)
+            outputs = self.step.replicas.validation_outputs(self.evaluator)
+            judged = self.evaluator.judge(self.validation.judged(outputs), self.validation.labels())
             row["val_loss"] = self._checked(judged.loss, epoch)
         row |= {f"train_{name}": value for name, value in train_metrics.items()}
         if self.validation is not None:
@@ -270,16 +262,6 @@ class Trainer:
         rows = self.loader.describe_rows(self.loader.bounds(first)[0], self.loader.bounds(last - 1)[1])
         reason = f"{error.problems[0].message} at epoch {self.state.epoch + 1}, {batches}"
         return self._diverged(reason, [f"the rows: {rows}"], learning_rate)
-
-
-class _Batches:
-    """The batches of one update, read again each time they are asked for."""
-
-    def __init__(self, loader: Loader, first: int, last: int) -> None:
-        self._loader, self._numbers = loader, range(first, last)
-
-    def __iter__(self) -> Iterator[Batch]:
-        return map(self._loader.batch, self._numbers)
 
 
 _REMEDY = "lower optimizer.learning_rate, clip gradients (gradient_clipping: {norm: 1.0}), or scale the data"

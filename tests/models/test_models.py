@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 
 from nntrain.core.task import Task
-from nntrain.data.batches import Batch
+from nntrain.data.batches import Dataset, Loader
 from nntrain.losses.base import LOSSES
 from nntrain.models.base import ARCHITECTURES
 from nntrain.models.build import FeatureLayout, build_network
+from nntrain.optim.base import OPTIMIZERS
 from nntrain.train.replicas import Replicas
 
 BINARY = Task("classification", ("y",), ("no", "yes"), 1)
@@ -100,17 +101,18 @@ def test_rosenblatts_rule() -> None:
     assert not network.store.value.any()
     loss = LOSSES.build("perceptron")
     loss.build(BINARY)
-    replicas = Replicas(network, loss)
+    rule = OPTIMIZERS.build({"name": "sgd", "learning_rate": 1.0})
+    replicas = Replicas(network, loss, Loader(Dataset(x, codes, None, np.arange(40)), 1, seed=0), None, rule)
     weights = np.zeros(5)
     mistakes = 1
     while mistakes:
         mistakes = 0
-        for row, code in zip(x, codes, strict=True):
+        for number, (row, code) in enumerate(zip(x, codes, strict=True)):
             t, inputs = 2 * code - 1, np.append(row, 1.0)
             if t * (weights @ inputs) <= 0:
                 weights, mistakes = weights + t * inputs, mistakes + 1
-            replicas.begin_step(1)
-            replicas.forward_backward(Batch(row[None], code[None], None), 1, None)
-            network.store.value -= replicas.finish_step()
+            replicas.forward_backward(1, number, number + 1, 1)
+            replicas.gradient_norms()
+            replicas.update(1, 1.0, 1.0)
         found = [*network.state()["dense_1.kernel"][:, 0], network.state()["dense_1.bias"][0]]
         np.testing.assert_allclose(found, weights, atol=1e-4)

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from nntrain.errors import ResourceError, RunError
-from nntrain.runs.recorder import Recorder, read_metrics
+from nntrain.runs.recorder import MOST_WAITING, Recorder, read_metrics
 from nntrain.runs.rows import read_rows
 
 
@@ -69,8 +69,30 @@ def test_flushed_rows_are_synced_by_the_next_commit(tmp_path: Path, monkeypatch:
     assert epochs(tmp_path / "metrics.jsonl") == [1]
     assert synced == []
     recorder.commit()
-    assert len(synced) == 3
-    assert epochs(tmp_path / "metrics.jsonl") == [1]
+    assert len(synced) == 3 + 1  # the files, and the folder that has their names
+    record(recorder, 2, 2)
+    recorder.commit()
+    assert len(synced) == 4 + 3
+    assert epochs(tmp_path / "metrics.jsonl") == [1, 2]
+
+
+def test_many_rows_do_not_wait_in_memory(tmp_path: Path) -> None:
+    recorder = Recorder(tmp_path)
+    number = 0
+    while not listing(tmp_path):
+        number += 1
+        record(recorder, number, number)
+    assert epochs(tmp_path / "metrics.jsonl") == epochs(tmp_path / "timing.jsonl") == list(range(1, number + 1))
+    written = sum(path.stat().st_size for path in tmp_path.iterdir())
+    assert MOST_WAITING < written < MOST_WAITING + 1000
+
+
+def test_the_row_of_an_epoch(tmp_path: Path) -> None:
+    recorder = Recorder(tmp_path)
+    assert recorder.row(1) == recorder.row(None) == recorder.row(0) == {}
+    record(recorder, 1, 12)
+    assert [recorder.row(epoch).get("epoch") for epoch in (1, 2, 12)] == [1, 2, 12]
+    assert recorder.row(13) == recorder.row(20) == {}
 
 
 def test_rows_are_valid_json_whatever_they_hold(tmp_path: Path) -> None:

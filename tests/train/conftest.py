@@ -73,26 +73,31 @@ def make_trainer() -> Callable[..., tuple[Trainer, Memory]]:
         validation: bool = True,
         metrics: tuple[str, ...] = (),
         weight: Any = None,
+        codes: int | None = None,
         **options: Any,
     ) -> tuple[Trainer, Memory]:
         generator = np.random.default_rng(1)
         task = TASK if loss == "cross_entropy" else REGRESSION
         x = (generator.standard_normal((rows, 4)) * scale).astype(dtype)
+        if codes is not None:
+            x = generator.integers(0, codes, x.shape).astype(dtype)
         numbers = (generator.standard_normal((rows, 1)) * scale).astype(dtype)
         target = generator.integers(0, 3, rows) if task is TASK else numbers
         data = Dataset(x, target, weight, np.arange(rows))
         network = Network(Sequential([*layers, {"name": "dense", "units": task.width}]), (4,), seed=3, dtype=dtype)
         built = LOSSES.build(loss)
         built.build(task, dtype)
-        rule = OPTIMIZERS.build(optimizer)
-        rule.bind(network.store.size, network.dtype)
         penalties = regularization(network.store) if regularization else None
-        step = Supervised(Replicas(network, built, shards, threads), rule, clipping, penalties)
+        loader = Loader(data, batch_size, seed=7, shards=shards)
+        rule = OPTIMIZERS.build(optimizer)
+        held_out = data.subset(np.arange(0, rows, 3)) if validation else None
+        replicas = Replicas(
+            network, built, loader, held_out, rule, clipping, penalties, threads, keeps_outputs=bool(metrics)
+        )
         judges = {name: METRICS.build(name) for name in metrics}
         evaluator = Evaluator(network, built, judges, lambda values, base: values)
         memory = Memory()
         options = {"epochs": 3, "recorder": memory, "store": memory, "observer": memory} | options
-        held_out = data.subset(np.arange(0, rows, 3)) if validation else None
-        return Trainer(step, Loader(data, batch_size, seed=7), evaluator, held_out, **options), memory
+        return Trainer(Supervised(replicas), evaluator, **options), memory
 
     return make

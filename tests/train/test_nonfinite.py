@@ -113,14 +113,14 @@ def test_validation_alone_not_finite(make_trainer: Any) -> None:
 
 def test_spoilt_weights_are_never_saved(make_trainer: Any) -> None:
     trainer, memory = make_trainer([], loss="mse", every_seconds=0.0, epochs=3, validation=False)
-    update = trainer.step.optimizer.update
+    update = trainer.step.optimizer.update_lane
 
-    def overflow(value: Any, grad: Any, t: int, rate: float) -> None:
-        update(value, grad, t, rate)
+    def overflow(lane: int, value: Any, grad: Any, t: int, rate: float, scale: float) -> None:
+        update(lane, value, grad, t, rate, scale)
         if t == 5:  # the last update of epoch 1
             value[0] = np.inf
 
-    trainer.step.optimizer.update = overflow
+    trainer.step.optimizer.update_lane = overflow
     message, _ = failure(trainer)
     assert message == "the weights dense_1.kernel hold inf after epoch 1"
     assert memory.rows == []

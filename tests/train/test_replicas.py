@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 
 from nntrain.core.layer import Context
+from nntrain.core.parameter import ParameterStore
 from nntrain.core.rng import StepStream
-from nntrain.data.batches import Batch
-from nntrain.train.replicas import Replicas, Workers, shard_count
+from nntrain.train.replicas import shard_count
 
 LAYERS = [{"name": "dense", "units": 9}, "relu", {"name": "dense", "units": 7}, "tanh"]
 NOISY = [*LAYERS, {"name": "dropout", "rate": 0.3}]
+COUPLED = ["batch_norm", *LAYERS, {"name": "residual", "layers": ["batch_norm", {"name": "dense", "units": 7}]}]
 
 
 def trained(make_trainer: Any, layers: Any, **options: Any) -> tuple[bytes, list[Any]]:
@@ -23,7 +24,7 @@ def trained(make_trainer: Any, layers: Any, **options: Any) -> tuple[bytes, list
     return trainer.step.network.store.value.tobytes(), memory.rows
 
 
-@pytest.mark.parametrize("layers", [LAYERS, NOISY])
+@pytest.mark.parametrize("layers", [LAYERS, NOISY, [*COUPLED, *NOISY]])
 @pytest.mark.parametrize("shards", [2, 3])
 @pytest.mark.parametrize("accumulate", [1, 2])
 def test_threads_change_no_bit(make_trainer: Any, layers: Any, shards: int, accumulate: int) -> None:
@@ -33,24 +34,33 @@ def test_threads_change_no_bit(make_trainer: Any, layers: Any, shards: int, accu
     assert all(other == first for other in others)
 
 
+@pytest.mark.parametrize("layers", [LAYERS, COUPLED])
 @pytest.mark.parametrize("rows", [1, 2, 5, 22])
 @pytest.mark.parametrize("shards", [2, 3, 4])
-def test_gradients_equal_those_of_one_shard(make_trainer: Any, rows: int, shards: int) -> None:
-    trainer, _ = make_trainer(LAYERS)
-    network, loss = trainer.step.network, trainer.step.replicas.shards[0].loss
-    data = trainer.loader.dataset
-    x, target, weight = data.x[:rows], data.target[:rows], np.linspace(0.5, 2, rows)
+@pytest.mark.parametrize("threads", [1, 2, 4])
+def test_gradients_equal_those_of_one_shard(
+    make_trainer: Any, layers: Any, rows: int, shards: int, threads: int
+) -> None:
     found = []
     for count in (1, shards):
-        replicas = Replicas(network, loss, count, threads=2)
-        outputs = np.zeros((rows, 3))
-        replicas.begin_step(1)
-        value = replicas.forward_backward(Batch(x, target, weight), rows, outputs)
-        found.append((value, replicas.finish_step().copy(), outputs))
-        replicas.close()
-    assert found[1][0] == pytest.approx(found[0][0], rel=1e-13)
-    np.testing.assert_allclose(found[1][1], found[0][1], rtol=1e-11, atol=1e-15)
-    np.testing.assert_allclose(found[1][2], found[0][2], rtol=1e-13)
+        weight = np.linspace(0.5, 2, rows)
+        options: Any = {"rows": rows, "batch_size": 9, "weight": weight, "metrics": ("accuracy",)}
+        trainer, _ = make_trainer(layers, shards=count, threads=threads, validation=False, **options)
+        replicas = trainer.step.replicas
+        replicas.begin_epoch(1)
+        batches = trainer.loader.batch_count
+        losses = replicas.forward_backward(1, 0, batches, rows)
+        norm, _ = replicas.gradient_norms()
+        assert len(losses) == batches
+        state = {name: value.copy() for name, value in replicas.network.state().items()}
+        found.append((sum(losses), norm, replicas.network.store.grad.copy(), replicas.outputs.copy(), state))
+        trainer.close()
+    assert found[1][0] == pytest.approx(found[0][0], rel=1e-12)
+    assert found[1][1] == pytest.approx(found[0][1], rel=1e-10)
+    np.testing.assert_allclose(found[1][2], found[0][2], rtol=1e-9, atol=1e-13)
+    np.testing.assert_allclose(found[1][3], found[0][3], rtol=1e-10, atol=1e-13)
+    for name, value in found[0][4].items():  # what batch norm has seen of the batches
+        np.testing.assert_allclose(found[1][4][name], value, rtol=1e-12)
 
 
 def test_each_batch_of_an_update_gets_noise_of_its_own(make_trainer: Any) -> None:
@@ -78,25 +88,33 @@ def test_noise_differs_by_step_shard_and_batch() -> None:
     assert noise.at(2, 1, 3).random() == noise.at(2, 1, 3).random()
 
 
-def test_small_networks_and_coupled_rows_are_not_cut(make_trainer: Any) -> None:
+def test_the_work_decides_the_shards(make_trainer: Any) -> None:
     assert shard_count(make_trainer(LAYERS)[0].step.network, 32) == 1
     wide = [{"name": "dense", "units": 900}, {"name": "dense", "units": 900}]
     assert shard_count(make_trainer(wide)[0].step.network, 256) == 2
-    assert shard_count(make_trainer([*wide, "batch_norm"])[0].step.network, 256) == 1
+    assert shard_count(make_trainer([*wide, "batch_norm"])[0].step.network, 256) == 2
+    assert shard_count(make_trainer(wide)[0].step.network, 1) == 1
+    assert [shard_count(make_trainer(wide)[0].step.network, 10_000 * n) for n in (1, 2, 10, 100)] == [4, 8, 16, 16]
 
 
-@pytest.mark.parametrize("threads", [1, 2])
-@pytest.mark.parametrize("failing", [0, 1])
-def test_errors_of_workers_are_raised(threads: int, failing: int) -> None:
-    def fail() -> None:
-        raise ValueError("in a shard")
-
-    done: list[int] = []
-    jobs = [lambda: done.append(0), lambda: done.append(1)]
-    jobs[failing] = fail
-    workers = Workers(threads)
-    with pytest.raises(ValueError, match="in a shard"):
-        workers.run(jobs)
-    workers.run([lambda: done.append(2), lambda: done.append(3)])
-    workers.close()
-    assert {2, 3} <= set(done)
+@pytest.mark.parametrize("optimizer", ["sgd", {"name": "adam", "weight_decay": 0.01}])
+def test_gradients_that_come_by_rows_are_zero_elsewhere(
+    make_trainer: Any, optimizer: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What one update leaves in the gradient of an embedding must not be found there by the next."""
+    monkeypatch.setattr("nntrain.train.replicas.PARAMETERS_TO_SPREAD", 1)
+    layers = [{"name": "category_embedding", "columns": [0, 2], "categories": [9, 9]}, {"name": "dense", "units": 4}]
+    options: Any = {"optimizer": optimizer, "rows": 50, "codes": 9, "validation": False}
+    found = []
+    for shards, threads in ((1, 1), (3, 1), (3, 2), (3, 3)):
+        with monkeypatch.context() as context:
+            if shards == 1:  # then all gradients are zeroed as a whole
+                context.setattr(ParameterStore, "spent", lambda store: None)
+            trainer, memory = make_trainer(layers, shards=shards, threads=threads, **options)
+            trainer.fit()
+            trainer.close()
+        found.append((trainer.step.network.store.value.copy(), memory.rows))
+    np.testing.assert_allclose(found[1][0], found[0][0], rtol=1e-9, atol=1e-12)
+    for value, rows in found[2:]:
+        np.testing.assert_array_equal(value, found[1][0])
+        assert rows == found[1][1]

@@ -1,5 +1,8 @@
-"""All callbacks; importing this package registers them."""
+"""All callbacks, and the names that each module registers."""
 
-from nntrain.train.callbacks import early_stopping, reduce_on_plateau
-
-__all__ = ["early_stopping", "reduce_on_plateau"]
+NAMES = {
+    "callback": {
+        "early_stopping": ["early_stopping"],
+        "reduce_on_plateau": ["reduce_on_plateau"],
+    },
+}
