@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from nntrain.cli import main
+from nntrain.cli.entry import run as command
 from nntrain.data import table
 from nntrain.data.cache import FOLDER_VARIABLE
 
@@ -28,21 +27,18 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def trained(patch: pytest.MonkeyPatch, name: str, *arguments: str) -> dict[str, bytes]:
-    patch.setattr(sys, "argv", ["nntrain", "fit", "trees.yaml", "--run-dir", name, "--quiet", *arguments])
-    with pytest.raises(SystemExit) as ended:
-        main()
-    assert ended.value.code == 0
+def trained(name: str, *arguments: str) -> dict[str, bytes]:
+    assert command(["fit", "trees.yaml", "--run-dir", name, "--quiet", *arguments]) == 0
     files = ("metrics.jsonl", "checkpoints/best.safetensors", "checkpoints/last.safetensors")
     return {file: (Path(name) / file).read_bytes() for file in files}
 
 
-def test_the_bytes_of_a_run_do_not_depend_on_where_its_table_lies(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    anew = trained(monkeypatch, "anew", "--no-cache")
+def test_the_bytes_of_a_run_do_not_depend_on_where_its_table_lies(place: Path) -> None:
+    anew = trained("anew", "--no-cache")
     assert not (place / "cache").exists()
-    assert trained(monkeypatch, "first") == anew
+    assert trained("first") == anew
     assert len(list((place / "cache").glob("*.columns"))) == 1
-    assert trained(monkeypatch, "second") == anew
-    assert trained(monkeypatch, "streamed", "--set", "stream=true") == anew
-    assert trained(monkeypatch, "streamed-anew", "--set", "stream=true", "--no-cache") == anew
-    assert trained(monkeypatch, "in-memory", "--set", "stream=false", "--no-cache") == anew
+    assert trained("second") == anew
+    assert trained("streamed", "--set", "stream=true") == anew
+    assert trained("streamed-anew", "--set", "stream=true", "--no-cache") == anew
+    assert trained("in-memory", "--set", "stream=false", "--no-cache") == anew

@@ -46,7 +46,7 @@ EPOCHS = {
     "california_mlp": 8,
     "california_resnet": 6,
     "digits_autoencoder": 12,
-    "digits_cnn": 8,
+    "digits_cnn": 14,
     "fashion_mnist_mlp": 15,
     "japanese_vowels_fcn": 8,
     "japanese_vowels_lstm": 15,
