@@ -26,25 +26,24 @@ class ScaledExponential(Activation):
     def forward(self, x: Array, ctx: Context) -> Array:
         # min(x, 0) first, so that exp of a large x is never taken
         self.tail = np.minimum(x, self.zero, out=self.scratch("tail", x.shape))
-        np.expm1(self.tail, out=self.tail)
-        np.multiply(self.tail, self.scale * self.alpha, out=self.tail)
+        np.expm1(self.tail, self.tail)
+        if self.scale * self.alpha != 1.0:
+            np.multiply(self.tail, self.number(self.scale * self.alpha), self.tail)
         y = np.maximum(x, self.zero, out=self.scratch("y", x.shape))
         if self.scale != 1.0:
-            np.multiply(y, self.scale, out=y)
-        self.positive = np.greater(y, 0, out=self.scratch("positive", x.shape, np.bool_))
-        return np.add(y, self.tail, out=y)
+            np.multiply(y, self.number(self.scale), y)
+        self.positive = np.greater(y, self.number(0.0), self.scratch("positive", x.shape, np.bool_))
+        return np.add(y, self.tail, y)
 
     def backward(self, dy: Array) -> Array:
         # Where x <= 0 the derivative is scale alpha exp(x) = tail + scale alpha; where x > 0 the tail is 0.
-        dx = np.add(self.tail, self.scale * self.alpha, out=self.scratch("dx", dy.shape))
-        correction = np.multiply(
-            self.positive,
-            self.scale - self.scale * self.alpha,
-            out=self.scratch("correction", dy.shape),
-            casting="same_kind",
-        )
-        np.add(dx, correction, out=dx)
-        return np.multiply(dx, dy, out=dx)
+        dx = np.add(self.tail, self.number(self.scale * self.alpha), self.scratch("dx", dy.shape))
+        if self.alpha != 1.0:
+            correction = self.scratch("correction", dy.shape)
+            correction[...] = self.positive
+            np.multiply(correction, self.number(self.scale - self.scale * self.alpha), correction)
+            np.add(dx, correction, dx)
+        return np.multiply(dx, dy, dx)
 
 
 @LAYERS.register("elu")

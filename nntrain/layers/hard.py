@@ -29,9 +29,11 @@ class Clipped(Activation):
 
     def inside(self) -> Array:
         """Return where the last x lay between the ends."""
-        inside = np.greater(self.clipped, self.low, out=self.scratch("inside", self.clipped.shape, np.bool_))
-        below = np.less(self.clipped, self.high, out=self.scratch("below", self.clipped.shape, np.bool_))
-        return np.logical_and(inside, below, out=inside)
+        inside = np.greater(
+            self.clipped, self.number(self.low), out=self.scratch("inside", self.clipped.shape, np.bool_)
+        )
+        below = np.less(self.clipped, self.number(self.high), out=self.scratch("below", self.clipped.shape, np.bool_))
+        return np.logical_and(inside, below, inside)
 
 
 @LAYERS.register("hard_tanh")
@@ -73,12 +75,12 @@ class HardSigmoid(Clipped):
     high = 3.0
 
     def forward(self, x: Array, ctx: Context) -> Array:
-        y = np.add(self.clip(x), 3, out=self.scratch("y", x.shape))
-        return np.divide(y, 6, out=y)
+        y = np.add(self.clip(x), self.number(3.0), out=self.scratch("y", x.shape))
+        return np.divide(y, self.number(6.0), y)
 
     def backward(self, dy: Array) -> Array:
         dx = np.multiply(dy, self.inside(), out=self.scratch("dx", dy.shape))
-        return np.divide(dx, 6, out=dx)
+        return np.divide(dx, self.number(6.0), dx)
 
 
 @LAYERS.register("hard_swish")
@@ -100,13 +102,13 @@ class HardSilu(Clipped):
     high = 3.0
 
     def forward(self, x: Array, ctx: Context) -> Array:
-        self.gate = np.add(self.clip(x), 3, out=self.scratch("gate", x.shape))
-        np.divide(self.gate, 6, out=self.gate)
+        self.gate = np.add(self.clip(x), self.number(3.0), out=self.scratch("gate", x.shape))
+        np.divide(self.gate, self.number(6.0), self.gate)
         return np.multiply(x, self.gate, out=self.scratch("y", x.shape))
 
     def backward(self, dy: Array) -> Array:
         # gate + x / 6 inside, gate (0 or 1) outside
-        dx = np.divide(self.clipped, 6, out=self.scratch("dx", dy.shape))
+        dx = np.divide(self.clipped, self.number(6.0), out=self.scratch("dx", dy.shape))
         np.multiply(dx, self.inside(), out=dx)
         np.add(dx, self.gate, out=dx)
         return np.multiply(dx, dy, out=dx)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from typing import Annotated
 
 import numpy as np
@@ -85,14 +86,14 @@ class MultiHeadAttention(Layer):
         self.x = as_rows(self, without_padding(self, x, ctx.lengths, "x"), "x")
         self.projected = np.dot(self.x, self.kernel.value, out=self.scratch("projected", (len(self.x), 3 * x.shape[2])))
         if self.bias:
-            np.add(self.projected, self.offset.value, out=self.projected)
+            np.add(self.projected, self.offset.value, self.projected)
         queries = self.projected[:, : x.shape[2]]
-        np.multiply(queries, self.factor, out=queries)
+        np.multiply(queries, self.number(self.factor), queries)
         self.seen = self._attend(x.shape, ctx)
         y = self.scratch("y", x.shape)
         rows = np.dot(self.seen, self.output_kernel.value, out=y.reshape(self.x.shape))
         if self.bias:
-            np.add(rows, self.output_offset.value, out=rows)
+            np.add(rows, self.output_offset.value, rows)
         return clear_padding(self, y, ctx.lengths)
 
     def _attend(self, shape: Shape, ctx: Context) -> Array:
@@ -112,9 +113,9 @@ class MultiHeadAttention(Layer):
             weights = self.weights[part] if ctx.training else self.scratch("weights", (len(keys), *scores[1:]))
             np.matmul(keys, queries, out=weights)
             if self.later is not None:
-                np.add(weights, self.later[:steps, :steps], out=weights)
+                np.add(weights, self.later[:steps, :steps], weights)
             if hidden is not None:
-                np.add(weights, hidden[part], out=weights)
+                np.add(weights, hidden[part], weights)
             self._softmax(weights)
             np.matmul(self._dropped(weights, part).swapaxes(2, 3), v[part], out=out[part])
         return seen
@@ -125,10 +126,10 @@ class MultiHeadAttention(Layer):
         parts = rows.reshape(batch, steps, rows.shape[1] // width, self.heads, width // self.heads)
         return list(parts.transpose(2, 0, 3, 1, 4))
 
-    def _parts(self, shape: Shape) -> list[slice]:
-        """Return slices of the batch that are worked on one after the other."""
+    def _parts(self, shape: Shape) -> Iterator[slice]:
+        """Yield slices of the batch that are worked on one after the other."""
         batch, steps, _ = shape
-        return list(parts_of(batch, max(1, CACHED_SCORES // (self.heads * steps * steps))))
+        return parts_of(batch, max(1, CACHED_SCORES // (self.heads * steps * steps)))
 
     def _hidden_keys(self, steps: int, ctx: Context) -> Array | None:
         """Return what is added to the scores of keys (B, 1, T, 1): much below 0 in the padding, else 0."""
@@ -143,11 +144,11 @@ class MultiHeadAttention(Layer):
         """Replace scores (..., T keys, T queries) by their softmax over the keys."""
         steps = scores.shape[2]
         spare = self.scratch("spare", (*scores.shape[:2], steps - steps // 2, steps))
-        np.subtract(scores, _largest(scores, spare), out=scores)
-        np.exp(scores, out=scores)
+        np.subtract(scores, _largest(scores, spare), scores)
+        np.exp(scores, scores)
         total = np.matmul(self.ones[:, :steps], scores, out=self.scratch("total", (*scores.shape[:2], 1, steps)))
-        np.divide(1, total, out=total)
-        np.multiply(scores, total, out=scores)
+        np.divide(self.number(1.0), total, total)
+        np.multiply(scores, total, scores)
 
     def _dropped(self, weights: Array, part: slice) -> Array:
         if self.kept is None:
@@ -185,14 +186,15 @@ class MultiHeadAttention(Layer):
             np.matmul(dropped, dout[part], out=dv[part])
             dscores = np.matmul(v[part], dout[part].swapaxes(2, 3), out=self.scratch("dscores", weights.shape))
             if self.kept is None:
-                np.subtract(dscores, dot[part], out=dscores)
-                np.multiply(dscores, weights, out=dscores)
+                np.subtract(dscores, dot[part], dscores)
+                np.multiply(dscores, weights, dscores)
             else:
-                np.multiply(dscores, dropped, out=dscores)
-                np.subtract(dscores, np.multiply(weights, dot[part], out=weights), out=dscores)
+                np.multiply(dscores, dropped, dscores)
+                np.subtract(dscores, np.multiply(weights, dot[part], weights), dscores)
             np.matmul(dscores, q[part], out=dk[part])
             np.matmul(dscores.swapaxes(2, 3), k[part], out=dq[part])
-        np.multiply(gradient[:, : shape[2]], self.factor, out=gradient[:, : shape[2]])
+        dqueries = gradient[:, : shape[2]]
+        np.multiply(dqueries, self.number(self.factor), dqueries)
         return gradient
 
     def _ones(self, count: int) -> Array:

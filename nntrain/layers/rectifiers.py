@@ -29,8 +29,8 @@ class Relu(InPlaceActivation):
 
     def pull_back(self, dy: Array, y: Array, out: Array) -> Array:
         # A boolean mask made from the output is a quarter of the memory traffic of a float one.
-        mask = np.greater(y, 0, out=self.scratch("mask", y.shape, np.bool_))
-        return np.multiply(dy, mask, out=out)
+        mask = np.greater(y, self.number(0.0), out=self.scratch("mask", y.shape, np.bool_))
+        return np.multiply(dy, mask, out)
 
     def health(self) -> dict[str, float]:
         return {"dead_share": float(np.mean(~self.y.any(axis=0)))}
@@ -54,10 +54,10 @@ class Relu6(InPlaceActivation):
         self.bounded(np.minimum, out, 6.0, out)
 
     def pull_back(self, dy: Array, y: Array, out: Array) -> Array:
-        mask = np.greater(y, 0, out=self.scratch("mask", y.shape, np.bool_))
-        below = np.less(y, 6, out=self.scratch("below", y.shape, np.bool_))
-        np.logical_and(mask, below, out=mask)
-        return np.multiply(dy, mask, out=out)
+        mask = np.greater(y, self.number(0.0), out=self.scratch("mask", y.shape, np.bool_))
+        below = np.less(y, self.number(6.0), out=self.scratch("below", y.shape, np.bool_))
+        np.logical_and(mask, below, mask)
+        return np.multiply(dy, mask, out)
 
 
 @LAYERS.register("leaky_relu")
@@ -88,12 +88,12 @@ class LeakyRelu(Activation):
 
     def forward(self, x: Array, ctx: Context) -> Array:
         # One factor a number, negative_slope or 1, serves the forward and the backward pass.
-        self.slope = np.greater(x, 0, out=self.scratch("slope", x.shape))
+        self.slope = np.greater(x, self.number(0.0), out=self.scratch("slope", x.shape))
         np.maximum(self.slope, self.smallest, out=self.slope)
-        return np.multiply(x, self.slope, out=self.scratch("y", x.shape))
+        return np.multiply(x, self.slope, self.scratch("y", x.shape))
 
     def backward(self, dy: Array) -> Array:
-        return np.multiply(dy, self.slope, out=self.scratch("dx", dy.shape))
+        return np.multiply(dy, self.slope, self.scratch("dx", dy.shape))
 
 
 @LAYERS.register("prelu")
@@ -129,16 +129,16 @@ class Prelu(Activation):
         self.x = x
         self.negative = np.minimum(x, self.zero, out=self.scratch("negative", x.shape))
         y = np.maximum(x, self.zero, out=self.scratch("y", x.shape))
-        scaled = np.multiply(self.negative, self.slope.value, out=self.scratch("product", x.shape))
-        return np.add(y, scaled, out=y)
+        scaled = np.multiply(self.negative, self.slope.value, self.scratch("product", x.shape))
+        return np.add(y, scaled, y)
 
     def backward(self, dy: Array) -> Array:
-        product = np.multiply(dy, self.negative, out=self.scratch("product", dy.shape))
+        product = np.multiply(dy, self.negative, self.scratch("product", dy.shape))
         axes = tuple(range(dy.ndim if self.shared else dy.ndim - 1))
         np.add.reduce(product, axis=axes, out=self.slope.gradient_slot())
         self.slope.commit()
-        positive = np.greater(self.x, 0, out=self.scratch("positive", dy.shape, np.bool_))
-        dx = np.multiply(dy, positive, out=self.scratch("dx", dy.shape))
-        np.subtract(dy, dx, out=product)
-        np.multiply(product, self.slope.value, out=product)
-        return np.add(dx, product, out=dx)
+        positive = np.greater(self.x, self.number(0.0), out=self.scratch("positive", dy.shape, np.bool_))
+        dx = np.multiply(dy, positive, self.scratch("dx", dy.shape))
+        np.subtract(dy, dx, product)
+        np.multiply(product, self.slope.value, product)
+        return np.add(dx, product, dx)

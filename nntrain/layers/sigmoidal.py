@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
 from nntrain.core.array import Array
 from nntrain.core.layer import LAYERS, Context
 from nntrain.layers.activation import Activation
+
+HALVES: dict[Any, Array] = {kind: np.array(0.5, kind) for kind in (np.float32, np.float64)}
+"""One half as an array (), with which a short NumPy call takes half the time it takes with a bare number."""
 
 
 def sigmoid(x: Array, out: Array) -> Array:
@@ -17,10 +20,11 @@ def sigmoid(x: Array, out: Array) -> Array:
     >>> sigmoid(np.array([0.0, 1000.0]), np.empty(2)).tolist()
     [0.5, 1.0]
     """
-    np.multiply(x, 0.5, out=out)
-    np.tanh(out, out=out)
-    np.multiply(out, 0.5, out=out)
-    return np.add(out, 0.5, out=out)
+    half = HALVES[out.dtype.type]
+    np.multiply(x, half, out)
+    np.tanh(out, out)
+    np.multiply(out, half, out)
+    return np.add(out, half, out)
 
 
 @LAYERS.register("sigmoid")
@@ -38,9 +42,9 @@ class Sigmoid(Activation):
         return self.y
 
     def backward(self, dy: Array) -> Array:
-        dx = np.subtract(1, self.y, out=self.scratch("dx", dy.shape))
-        np.multiply(dx, self.y, out=dx)
-        return np.multiply(dx, dy, out=dx)
+        dx = np.subtract(self.number(1.0), self.y, self.scratch("dx", dy.shape))
+        np.multiply(dx, self.y, dx)
+        return np.multiply(dx, dy, dx)
 
     def health(self) -> dict[str, float]:
         return {"saturated_share": float(np.mean(np.abs(self.y - 0.5) > 0.49))}
@@ -55,13 +59,13 @@ class Tanh(Activation):
     """
 
     def forward(self, x: Array, ctx: Context) -> Array:
-        self.y = np.tanh(x, out=self.scratch("y", x.shape))
+        self.y = np.tanh(x, self.scratch("y", x.shape))
         return self.y
 
     def backward(self, dy: Array) -> Array:
-        dx = np.square(self.y, out=self.scratch("dx", dy.shape))
-        np.subtract(1, dx, out=dx)
-        return np.multiply(dx, dy, out=dx)
+        dx = np.multiply(self.y, self.y, self.scratch("dx", dy.shape))
+        np.subtract(self.number(1.0), dx, dx)
+        return np.multiply(dx, dy, dx)
 
     def health(self) -> dict[str, float]:
         return {"saturated_share": float(np.mean(np.abs(self.y) > 0.98))}
@@ -78,11 +82,11 @@ class Softsign(Activation):
     cost: ClassVar[int] = 3
 
     def forward(self, x: Array, ctx: Context) -> Array:
-        self.scale = np.abs(x, out=self.scratch("scale", x.shape))
-        np.add(self.scale, 1, out=self.scale)
-        return np.divide(x, self.scale, out=self.scratch("y", x.shape))
+        self.scale = np.absolute(x, self.scratch("scale", x.shape))
+        np.add(self.scale, self.number(1.0), self.scale)
+        return np.divide(x, self.scale, self.scratch("y", x.shape))
 
     def backward(self, dy: Array) -> Array:
         # Two divisions, since the square of a large x would overflow.
-        dx = np.divide(dy, self.scale, out=self.scratch("dx", dy.shape))
-        return np.divide(dx, self.scale, out=dx)
+        dx = np.divide(dy, self.scale, self.scratch("dx", dy.shape))
+        return np.divide(dx, self.scale, dx)

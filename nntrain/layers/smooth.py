@@ -9,7 +9,7 @@ import numpy as np
 from nntrain.core.array import Array, Shape
 from nntrain.core.layer import LAYERS, Context
 from nntrain.layers.activation import Activation
-from nntrain.layers.sigmoidal import sigmoid
+from nntrain.layers.sigmoidal import HALVES, sigmoid
 
 
 def softplus(x: Array, out: Array, spare: Array) -> Array:
@@ -18,12 +18,15 @@ def softplus(x: Array, out: Array, spare: Array) -> Array:
     >>> softplus(np.array([1000.0, -1000.0]), np.empty(2), np.empty(2)).tolist()
     [1000.0, 0.0]
     """
-    np.abs(x, out=spare)
-    np.negative(spare, out=spare)
-    np.exp(spare, out=spare)
-    np.log1p(spare, out=spare)
-    np.maximum(x, 0, out=out)
-    return np.add(out, spare, out=out)
+    # max(x, 0) as (x + |x|) / 2, since NumPy takes the maximum with a scalar number by number.
+    half = HALVES[out.dtype.type]
+    np.absolute(x, spare)
+    np.add(x, spare, out)
+    np.multiply(out, half, out)
+    np.negative(spare, spare)
+    np.exp(spare, spare)
+    np.log1p(spare, spare)
+    return np.add(out, spare, out)
 
 
 @LAYERS.register("softplus")
@@ -42,7 +45,7 @@ class Softplus(Activation):
 
     def backward(self, dy: Array) -> Array:
         dx = sigmoid(self.x, self.scratch("dx", dy.shape))
-        return np.multiply(dx, dy, out=dx)
+        return np.multiply(dx, dy, dx)
 
 
 @LAYERS.register("swish")
@@ -64,10 +67,10 @@ class Silu(Activation):
         return self.y
 
     def backward(self, dy: Array) -> Array:
-        dx = np.subtract(1, self.gate, out=self.scratch("dx", dy.shape))
-        np.multiply(dx, self.y, out=dx)
-        np.add(dx, self.gate, out=dx)
-        return np.multiply(dx, dy, out=dx)
+        dx = np.subtract(self.number(1.0), self.gate, self.scratch("dx", dy.shape))
+        np.multiply(dx, self.y, dx)
+        np.add(dx, self.gate, dx)
+        return np.multiply(dx, dy, dx)
 
 
 @LAYERS.register("mish")
@@ -95,18 +98,18 @@ class Mish(Activation):
         self.x = x
         self.n = np.minimum(x, self.largest, out=self.scratch("n", x.shape))
         np.exp(self.n, out=self.n)
-        self.t = np.add(self.n, 2, out=self.scratch("t", x.shape))
-        np.multiply(self.t, self.n, out=self.t)
-        y = np.add(self.t, 2, out=self.scratch("y", x.shape))
-        np.divide(self.t, y, out=self.t)
-        return np.multiply(x, self.t, out=y)
+        self.t = np.add(self.n, self.number(2.0), self.scratch("t", x.shape))
+        np.multiply(self.t, self.n, self.t)
+        y = np.add(self.t, self.number(2.0), self.scratch("y", x.shape))
+        np.divide(self.t, y, self.t)
+        return np.multiply(x, self.t, y)
 
     def backward(self, dy: Array) -> Array:
-        dx = np.square(self.t, out=self.scratch("dx", dy.shape))
-        np.subtract(1, dx, out=dx)
-        np.multiply(dx, self.x, out=dx)
-        np.multiply(dx, self.n, out=dx)
-        gate = np.add(self.n, 1, out=self.scratch("gate", dy.shape))
-        np.divide(dx, gate, out=dx)
-        np.add(dx, self.t, out=dx)
-        return np.multiply(dx, dy, out=dx)
+        dx = np.multiply(self.t, self.t, self.scratch("dx", dy.shape))
+        np.subtract(self.number(1.0), dx, dx)
+        np.multiply(dx, self.x, dx)
+        np.multiply(dx, self.n, dx)
+        gate = np.add(self.n, self.number(1.0), self.scratch("gate", dy.shape))
+        np.divide(dx, gate, dx)
+        np.add(dx, self.t, dx)
+        return np.multiply(dx, dy, dx)

@@ -7,63 +7,85 @@ import numpy as np
 from nntrain.core.array import Array, Shape
 from nntrain.core.layer import LAYERS, Context
 from nntrain.layers.activation import Activation
+from nntrain.layers.columns import Unbuffered
+from nntrain.layers.rows import as_rows
 
 
 class OverLastAxis(Activation):
-    """Base: the numbers of the last axis belong together."""
+    """Base: the numbers of the last axis belong together. Everything is done on rows (N, F)."""
 
     cost = 4
 
     def build(self, in_shape: Shape) -> Shape:
         if not in_shape or in_shape[-1] < 1:
             raise self.shape_error("examples of shape (..., scores)", in_shape)
+        self.ones = np.ones(in_shape[-1], self.dtype)
+        self.unbuffered = Unbuffered(in_shape[-1])
         return super().build(in_shape)
 
-    def shifted(self, x: Array, out: Array) -> Array:
-        """Write x minus its largest number along the last axis, which keeps exp from overflowing, into ``out``."""
-        largest = np.maximum.reduce(x, axis=-1, keepdims=True, out=self.scratch("row", (*x.shape[:-1], 1)))
-        return np.subtract(x, largest, out=out)
+    def shifted(self, x: Array, out: Array) -> None:
+        """Write rows minus their largest number, which keeps exp from overflowing, into ``out``."""
+        largest = np.maximum.reduce(x, axis=1, out=self.scratch("column", (len(x),)))
+        np.subtract(x, largest[:, None], out)
 
     def row_sum(self, values: Array) -> Array:
-        """Return the sums over the last axis, with the axis kept."""
-        return np.add.reduce(values, axis=-1, keepdims=True, out=self.scratch("row", (*values.shape[:-1], 1)))
+        """Return the sums of rows (N,): a product with ones takes a third of the time of ``np.add.reduce``."""
+        return values.dot(self.ones, self.scratch("column", (len(values),)))
 
 
 @LAYERS.register("softmax")
 class Softmax(OverLastAxis):
     """Probabilities along the last axis: y_i = exp(x_i) / sum_j exp(x_j), dx_i = y_i (dy_i - sum_j dy_j y_j).
 
-    >>> Softmax().forward(np.zeros((1, 4)), Context()).tolist()
-    [[0.25, 0.25, 0.25, 0.25]]
+    >>> layer = Softmax()
+    >>> layer.build((4,)), layer.forward(np.zeros((1, 4), np.float32), Context()).tolist()
+    ((4,), [[0.25, 0.25, 0.25, 0.25]])
     """
 
     def forward(self, x: Array, ctx: Context) -> Array:
-        y = self.shifted(x, self.scratch("y", x.shape))
-        np.exp(y, out=y)
-        self.y = np.divide(y, self.row_sum(y), out=y)
-        return self.y
+        rows, y = as_rows(self, x, "x"), self.scratch("y", x.shape)
+        self.y = out = y.reshape(rows.shape)
+        with self.unbuffered:
+            self.shifted(rows, out)
+            np.exp(out, out)
+            total = self.row_sum(out)
+            np.divide(self.number(1.0), total, total)
+            np.multiply(out, total[:, None], out)
+        return y
 
     def backward(self, dy: Array) -> Array:
-        dx = np.multiply(dy, self.y, out=self.scratch("dx", dy.shape))
-        np.subtract(dy, self.row_sum(dx), out=dx)
-        return np.multiply(dx, self.y, out=dx)
+        rows, dx = as_rows(self, dy, "dy"), self.scratch("dx", dy.shape)
+        out = dx.reshape(rows.shape)
+        with self.unbuffered:
+            np.multiply(rows, self.y, out)
+            np.subtract(rows, self.row_sum(out)[:, None], out)
+            np.multiply(out, self.y, out)
+        return dx
 
 
 @LAYERS.register("log_softmax")
 class LogSoftmax(OverLastAxis):
     """Logarithms of the softmax: y_i = x_i - log sum_j exp(x_j), dx_i = dy_i - exp(y_i) sum_j dy_j.
 
-    >>> LogSoftmax().forward(np.zeros((1, 2)), Context()).round(4)
-    array([[-0.6931, -0.6931]], dtype=float32)
+    >>> layer = LogSoftmax()
+    >>> layer.build((2,)), layer.forward(np.zeros((1, 2), np.float32), Context()).round(4)
+    ((2,), array([[-0.6931, -0.6931]], dtype=float32))
     """
 
     def forward(self, x: Array, ctx: Context) -> Array:
-        y = self.shifted(x, self.scratch("y", x.shape))
-        total = self.row_sum(np.exp(y, out=self.scratch("exponential", x.shape)))
-        self.y = np.subtract(y, np.log(total, out=total), out=y)
-        return self.y
+        rows, y = as_rows(self, x, "x"), self.scratch("y", x.shape)
+        self.y = out = y.reshape(rows.shape)
+        with self.unbuffered:
+            self.shifted(rows, out)
+            total = self.row_sum(np.exp(out, self.scratch("exponential", rows.shape)))
+            np.subtract(out, np.log(total, total)[:, None], out)
+        return y
 
     def backward(self, dy: Array) -> Array:
-        dx = np.exp(self.y, out=self.scratch("dx", dy.shape))
-        np.multiply(dx, self.row_sum(dy), out=dx)
-        return np.subtract(dy, dx, out=dx)
+        rows, dx = as_rows(self, dy, "dy"), self.scratch("dx", dy.shape)
+        out = dx.reshape(rows.shape)
+        with self.unbuffered:
+            np.exp(self.y, out)
+            np.multiply(out, self.row_sum(rows)[:, None], out)
+            np.subtract(rows, out, out)
+        return dx

@@ -19,7 +19,8 @@ class SGD(Optimizer):
 
     Whether this is batch, mini-batch or stochastic gradient descent is the ``batch_size``: ``full``, n or 1.
     Nesterov's variant steps along g + momentum v (Sutskever et al. 2013, "On the importance of initialization and
-    momentum in deep learning", in PyTorch's form, where the learning rate is not part of v). There is no dampening.
+    momentum in deep learning", in PyTorch's form, where the learning rate is not part of v); its slot holds momentum v,
+    which saves a pass. There is no dampening.
 
     Args:
         learning_rate: step size, or a schedule.
@@ -61,10 +62,11 @@ class SGD(Optimizer):
     def direction(self, grad: Array, state: Mapping[str, Array], t: int, out: Array) -> Array | None:
         if not self.momentum:
             return grad
-        velocity = state["velocity"]
-        decay_add(velocity, state["momentum"], grad)
+        velocity, momentum = state["velocity"], state["momentum"]
         if not self.nesterov:
+            decay_add(velocity, momentum, grad)
             return velocity
-        np.multiply(velocity, state["momentum"], out)
-        np.add(out, grad, out)
+        np.add(velocity, grad, velocity)
+        np.multiply(velocity, momentum, velocity)
+        np.add(velocity, grad, out)
         return None

@@ -199,7 +199,7 @@ def test_order_does_not_matter_without_positions() -> None:
 
 def test_scores_in_parts_give_the_same() -> None:
     network, x = attention(2, (100, 4)), batch((9, 100, 4))
-    assert len(network.root._parts(x.shape)) > 1
+    assert len(list(network.root._parts(x.shape))) > 1
     whole = network.forward(x).copy()
     for row in range(len(x)):
         close(network.forward(x[row : row + 1]), whole[row : row + 1])
