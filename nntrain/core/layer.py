@@ -148,6 +148,9 @@ class Layer(ScratchOwner):
         self.parameters.append(parameter)
         return parameter
 
+    def follow(self, before: Layer) -> None:
+        """Note, both being built, that the layer stands right behind another one, whose output nothing else reads."""
+
     def skip_input_gradient(self) -> bool:
         """Note that nothing before this layer learns; return whether the same holds for the layer after it.
 

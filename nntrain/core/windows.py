@@ -218,6 +218,25 @@ def gather(owner: ScratchOwner, image: Array, windows: Windows, counts: Shape) -
     return columns
 
 
+def gather_lines(image: Array, windows: Windows, lines: Array) -> Array:
+    """Write what each line of the windows sees of a padded image (B, H, W, C) into lines (B, H, W', KW C); return it.
+
+    >>> image = np.arange(6.0).reshape(1, 2, 3, 1)
+    >>> windows = Windows.of((2, 2), (1, 1), (1, 1), "valid")
+    >>> gather_lines(image, windows, np.empty((1, 2, 2, 2))).tolist()
+    [[[[0.0, 1.0], [1.0, 2.0]], [[3.0, 4.0], [4.0, 5.0]]]]
+    """
+    first, line, step, last = image.strides
+    shape: Shape = lines.shape
+    strides: Shape = (first, line, step * windows.stride[1], last)
+    place = step * windows.dilation[1]
+    if place != image.shape[-1] * last:  # the places of a line are no neighbours
+        shape = (*shape[:3], windows.kernel[1], image.shape[-1])
+        strides = (*strides[:3], place, last)
+    copy_runs(lines.reshape(shape), _strided(image, shape, strides))
+    return lines
+
+
 def _strided(image: Array, shape: Shape, strides: Shape) -> Array:
     """Return a view that is only read."""
     if image.flags.c_contiguous:

@@ -66,15 +66,18 @@ class Activation(Layer):
 class InPlaceActivation(Activation):
     """Base of the activations whose derivative follows from y, so that they can go over an output part by part.
 
-    A layer before such an activation may apply it to parts of its own output while these are in the processor's cache;
-    afterwards it sets ``y``. A subclass writes :meth:`apply` and :meth:`pull_back`.
+    They never fall where x rises. A layer before such an activation may apply it to parts of its own output while these
+    are in the processor's cache; afterwards it sets ``y``. A subclass writes :meth:`apply` and :meth:`pull_back`.
 
     Attributes:
         y: the latest output (B, \\*shape).
+        hands_over: whether a max pool behind the layer calls :meth:`finish` and :meth:`before_finish` on the fewer
+            numbers that it leaves; the layer itself then does nothing.
     """
 
     y: Array
     line: int = 1
+    hands_over: bool = False
 
     def build(self, in_shape: Shape) -> Shape:
         super().build(in_shape)
@@ -92,12 +95,28 @@ class InPlaceActivation(Activation):
         """Write the gradient for a part of a batch into ``out``, and return it."""
         raise TypeError(f"{type(self).__name__} does not implement pull_back")
 
+    def hand_over(self, shape: Shape) -> bool:
+        """Leave the work to a max pool with outputs (B, \\*shape)."""
+        self.build(shape)
+        self.hands_over = True
+        return True
+
+    def finish(self, x: Array, out: Array) -> None:
+        """Write the output for a batch into ``out``."""
+        self.y = out
+        self.apply(x, out)
+
     def forward(self, x: Array, ctx: Context) -> Array:
-        self.y = self.scratch("y", x.shape)
-        self.apply(x, self.y)
+        if self.hands_over:
+            return x
+        self.finish(x, self.scratch("y", x.shape))
         return self.y
 
     def backward(self, dy: Array) -> Array:
+        return dy if self.hands_over else self.before_finish(dy)
+
+    def before_finish(self, dy: Array) -> Array:
+        """Return the gradient of what :meth:`finish` was given."""
         dx = self.scratch("dx", dy.shape)
         if dy.size <= NUMBERS_OF_A_PIECE:
             return self.pull_back(dy, self.y, dx)

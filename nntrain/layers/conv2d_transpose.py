@@ -113,7 +113,7 @@ class Conv2dTranspose(WindowProducts):
         dx = self.scratch("dx", self.x.shape) if self.needs_input_gradient else None
         slot, matrices = self.weights.gradient_slot(), self._matrices()
         total = self._total(slot)
-        offset = self.offset.gradient_slot() if self.bias else None
+        offset = self._bias_slot()
         for rows in self._pieces_of(dy):
             part, first = self._part_before_activation(dy, rows), rows.start == 0
             if offset is not None:

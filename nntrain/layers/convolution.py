@@ -17,6 +17,9 @@ from nntrain.layers.depthwise import (
 )
 from nntrain.layers.window_products import WindowProducts
 
+KEPT_BYTES = 8 << 20
+"""Memory up to which the lines of all windows are kept for the backward pass, in place of gathering them anew."""
+
 
 class Convolution(WindowProducts):
     """Base of the convolutions: y = activation(windows of x times w + b), for x (B, \\*sizes, C).
@@ -25,7 +28,8 @@ class Convolution(WindowProducts):
     then in the processor's cache.
 
     Attributes:
-        kept: the windows of the latest forward, where gathered in one piece; the kernel's gradient needs them.
+        kept: the windows of the latest forward, or their lines, where they are of all rows; the kernel's gradient needs
+            them.
     """
 
     filters: int
@@ -62,22 +66,34 @@ class Convolution(WindowProducts):
         line, pieces = self._line_of_bias(y), self._pieces_of(x, y)
         matrices = depthwise_tiles(self, self._by_place(), y.shape[-2]) if self.is_depthwise else self._matrices()
         columns: Array | None = None
+        lines = self._memory_for_lines(x, y) if ctx.training else None
         for rows in pieces:
             part, lengths = y[rows], None if self.lengths is None else self.lengths[rows]
             if self.is_depthwise:
                 depthwise_product(self, x[rows], windows, matrices, part, lengths)
             else:
-                columns = self._multiply(x[rows], windows, matrices, part, lengths)
+                place = None if lines is None else lines[rows]
+                columns = self._multiply(x[rows], windows, matrices, part, lengths, place)
             self._finish(part, line)
-        self.kept = columns if len(pieces) == 1 else None
+        self.kept = columns if len(pieces) == 1 else lines
         if ctx.lengths is not None:
             axis = (windows.kernel[0], windows.stride[0], windows.dilation[0])
             ctx.lengths = window_lengths(self, ctx.lengths, *axis, self.padding)
         return self._activated(y, ctx)
 
+    def _memory_for_lines(self, x: Array, y: Array) -> Array | None:
+        """Return memory for the lines of all windows, where it is little enough to be kept for the backward pass."""
+        if self.is_depthwise or not self._goes_by_lines(self.windows, x.shape[-1], self.filters):
+            return None
+        height, _ = self.windows.padded(x.shape[1:-1])
+        shape = (len(x), height, y.shape[2], self.windows.kernel[1] * x.shape[-1])
+        return self.scratch("lines", shape) if math.prod(shape) * self.dtype.itemsize <= KEPT_BYTES else None
+
     def _pieces_of(self, x: Array, y: Array) -> list[slice]:
         """Return parts of a batch that pass through the layer one after the other."""
         channels, places = x.shape[-1], self.windows.places
+        if self._goes_by_lines(self.windows, channels, self.filters):
+            places = self.windows.kernel[1]
         width = 2 * channels if self.is_depthwise else places * (channels // self.blocks) + self.filters
         return list(self._pieces(len(x), y.shape[1:-1], width))
 
@@ -87,7 +103,7 @@ class Convolution(WindowProducts):
         dx = None if back is None else self.scratch("dx", self.x.shape)
         slot = self.weights.gradient_slot()
         total = self._by_place(slot) if self.is_depthwise else self._total(slot)
-        offset = self.offset.gradient_slot() if self.bias else None
+        offset = self._bias_slot()
         for rows in self._pieces_of(self.x, dy):
             part, first = self._part_before_activation(dy, rows), rows.start == 0
             if offset is not None:
@@ -109,7 +125,8 @@ class Convolution(WindowProducts):
         if self.is_depthwise:
             depthwise_kernel_gradient(self, x, self.windows, dy, total, lengths, first=first)
         else:
-            self._add_to_kernel_gradient(x, dy, total, first=first, lengths=lengths, kept=self.kept)
+            kept = None if self.kept is None else self.kept[rows]
+            self._add_to_kernel_gradient(x, dy, total, first=first, lengths=lengths, kept=kept)
 
     def _kernel_for_input_gradient(self, dy: Array) -> Array:
         """Return the kernel as :meth:`_write_input_gradient` takes it."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 
 from nntrain.core.array import Array, Shape
@@ -32,6 +33,8 @@ class Sequential(Layer):
         shape = in_shape
         for layer in self.layers:
             shape = layer.build(shape)
+        for before, layer in itertools.pairwise(self.layers):
+            layer.follow(before)
         return shape
 
     def forward(self, x: Array, ctx: Context) -> Array:

@@ -10,8 +10,18 @@ import numpy as np
 from nntrain.core.array import Array, Shape
 from nntrain.core.initializers import Initializer
 from nntrain.core.layer import Context, Layer
-from nntrain.core.windows import Windows, add_windows, gather, interior, is_planar, padded_image
+from nntrain.core.windows import (
+    CHANNELS_WORTH_A_ROW,
+    Windows,
+    add_windows,
+    gather,
+    gather_lines,
+    interior,
+    is_planar,
+    padded_image,
+)
 from nntrain.layers.activation import InPlaceActivation
+from nntrain.layers.line_products import sum_of_line_products, times_lines
 from nntrain.layers.rows import as_rows, parts_of, reshaped
 from nntrain.layers.small_products import sum_of_products, times_small
 
@@ -20,6 +30,9 @@ BYTES_OF_A_PIECE = 2 << 20
 
 FILTERS_FOR_A_CHANNEL = 8
 """Up to this ratio of filters to channels, gathering windows of dy is faster than adding windows up to dx."""
+
+LARGEST_LINE = 16384
+"""Weights of a line of the kernel up to which products are made line by line."""
 
 CHANNELS_OF_A_BLOCK = 16
 """Groups narrower than this are multiplied together: more products of numbers, in fewer and faster ones of matrices."""
@@ -35,10 +48,13 @@ class WindowProducts(Layer):
         windows: where the kernel stands.
         groups: parts of the channels and of the filters that know nothing of each other.
         blocks: products that are made for them, each for as many groups as make it worth its while.
+        hands_over: whether a max pool behind the layer calls :meth:`finish` and :meth:`before_finish` on the fewer
+            numbers that it leaves: bias and activation are left to it.
     """
 
     groups: int = 1
     blocks: int = 1
+    hands_over: bool = False
     windows: Windows
     activation: Layer | None
     bias: bool
@@ -103,19 +119,54 @@ class WindowProducts(Layer):
                 yield gather(self, image, windows, counts)
 
     def _multiply(
-        self, x: Array, windows: Windows, matrices: Array, y: Array, lengths: Array | None = None
+        self,
+        x: Array,
+        windows: Windows,
+        matrices: Array,
+        y: Array,
+        lengths: Array | None = None,
+        lines: Array | None = None,
     ) -> Array | None:
         """Write the windows of x (B, \\*sizes, C) times the matrices into y (B, \\*counts, F).
 
+        Args:
+            x: a piece of the batch.
+            windows: where the matrices stand.
+            matrices: from :meth:`_matrices`.
+            y: is written.
+            lengths: of padded sequences.
+            lines: where to gather, in case of :meth:`_goes_by_lines`; left out: in scratch memory.
+
         Returns:
-            the windows, where there is one block.
+            the windows, or their lines, where there is one block.
         """
-        columns: Array | None = None
         filters = y.shape[-1] // self.blocks
+        if self._goes_by_lines(windows, x.shape[-1], filters):
+            lines = self._lines_of(x, windows, y.shape[2], lengths, lines)
+            times_lines(self, lines, matrices.reshape(windows.kernel[0], -1, filters), windows, y)
+            return lines
+        columns: Array | None = None
         for block, columns in enumerate(self._windows_of(x, windows, y.shape[1:-1], lengths)):
             out = y if self.blocks == 1 else y[..., block * filters : (block + 1) * filters]
             times_small(columns, matrices[block], out.reshape(*columns.shape[:2], filters))
         return columns if self.blocks == 1 else None
+
+    def _goes_by_lines(self, windows: Windows, channels: int, filters: int) -> bool:
+        """Return whether products are made line by line of the kernel: measured to be faster for those lines."""
+        if self.blocks > 1 or len(windows.kernel) != 2 or windows.kernel[0] == 1 or windows.stride[0] > 1:
+            return False
+        line = windows.kernel[1] * channels
+        return line >= CHANNELS_WORTH_A_ROW and line * filters <= LARGEST_LINE and not is_planar(windows, channels)
+
+    def _lines_of(
+        self, x: Array, windows: Windows, count: int, lengths: Array | None = None, out: Array | None = None
+    ) -> Array:
+        """Return the lines of the windows, so many in a row, in ``out`` or in scratch ``columns``."""
+        [image] = padded_image(self, x, windows, lengths)
+        if out is None:
+            shape = (*image.shape[:2], count, windows.kernel[1] * image.shape[-1])
+            out = self.scratch("columns", shape)
+        return gather_lines(image, windows, out)
 
     def _adds_up(self, channels: int, filters: int) -> bool:
         """Return whether the adjoint adds products up at the windows; else it is a product with windows of dy."""
@@ -159,6 +210,12 @@ class WindowProducts(Layer):
             kept: what :meth:`_multiply` has returned for the same piece, if nothing was written since.
         """
         counts, filters = dy.shape[1:-1], dy.shape[-1] // self.blocks
+        if self._goes_by_lines(self.windows, x.shape[-1], filters):
+            lines = self._lines_of(x, self.windows, counts[1], lengths) if kept is None else kept
+            slots = total.reshape(self.windows.kernel[0], -1, filters)
+            dy = reshaped(self, dy, dy.shape, "block")
+            sum_of_line_products(self, lines, dy, self.windows, slots, first=first)
+            return
         found = self._windows_of(x, self.windows, counts, lengths) if kept is None else iter((kept,))
         for block, columns in enumerate(found):
             part = dy if self.blocks == 1 else dy[..., block * filters : (block + 1) * filters]
@@ -205,6 +262,8 @@ class WindowProducts(Layer):
 
     def _finish(self, y: Array, line: Array | None) -> None:
         """Add the bias to a piece of the output, and apply the activation if that goes piece by piece."""
+        if self.hands_over:
+            return
         if line is not None and y.size:
             lines = y.reshape(-1, line.size)
             np.add(lines, line, out=lines)
@@ -213,6 +272,8 @@ class WindowProducts(Layer):
 
     def _activated(self, y: Array, ctx: Context) -> Array:
         """Return the output, given that of :meth:`_finish` for all pieces."""
+        if self.hands_over:
+            return y
         if isinstance(self.activation, InPlaceActivation):
             self.activation.y = y
             return y
@@ -226,9 +287,39 @@ class WindowProducts(Layer):
 
     def _part_before_activation(self, dy: Array, rows: slice) -> Array:
         part = dy[rows]
-        if not isinstance(self.activation, InPlaceActivation):
+        if self.hands_over or not isinstance(self.activation, InPlaceActivation):
             return part
         return self.activation.pull_back(part, self.activation.y[rows], self.scratch("dy", part.shape))
+
+    def _bias_slot(self) -> Array | None:
+        """Return where to write the bias's gradient, where that is for the layer itself to do."""
+        return self.offset.gradient_slot() if self.bias and not self.hands_over else None
+
+    def hand_over(self, shape: Shape) -> bool:
+        """Leave bias and activation to a max pool with outputs (B, \\*shape), if they can be; return whether."""
+        if self.activation is not None:
+            if not isinstance(self.activation, InPlaceActivation):
+                return False
+            self.activation.build(shape)
+        self.hands_over = self.bias or self.activation is not None
+        return self.hands_over
+
+    def finish(self, x: Array, out: Array) -> None:
+        """Write the output for what a max pool has left of the products into ``out``."""
+        line = self._line_of_bias(x)
+        if line is not None and x.size:
+            x = np.add(x.reshape(-1, line.size), line, out=out.reshape(-1, line.size)).reshape(out.shape)
+        if isinstance(self.activation, InPlaceActivation):
+            self.activation.finish(x, out)
+
+    def before_finish(self, dy: Array) -> Array:
+        """Return the gradient of what :meth:`finish` was given; write that of the bias."""
+        if isinstance(self.activation, InPlaceActivation):
+            dy = self.activation.before_finish(dy)
+        if self.bias:
+            self._add_to_bias_gradient(dy, self.offset.gradient_slot(), first=True)
+            self.offset.commit()
+        return dy
 
     def skip_input_gradient(self) -> bool:
         # The kernel learns in any case, and the activation stands behind it.

@@ -1,0 +1,80 @@
+"""Bias and activation left to the max pool behind a layer: the same numbers as in the order of the config."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from nntrain.core.array import Array
+from nntrain.core.layer import Context, Layer
+from nntrain.core.network import Network
+from nntrain.layers.max_pool import MaxPool
+from nntrain.layers.sequential import Sequential
+
+CONV = {"name": "conv2d", "filters": 4, "kernel": 3, "padding": "same", "bias_initializer": "normal"}
+POOL = {"name": "max_pool2d", "pool": 2}
+TAIL = ["flatten", {"name": "dense", "units": 3}]
+IMAGES = (8, 8, 3)
+STEPS = (9, 3)
+
+CASES: dict[str, tuple[list[Any], tuple[int, ...]]] = {
+    "conv2d with relu": ([{**CONV, "activation": "relu"}, POOL, *TAIL], IMAGES),
+    "conv2d with relu6, two stages": ([{**CONV, "activation": "relu6"}, POOL] * 2 + TAIL, IMAGES),
+    "conv2d with a bias only": ([CONV, POOL, *TAIL], IMAGES),
+    "batch norm, relu": ([{**CONV, "bias": False}, "batch_norm", "relu", POOL, *TAIL], IMAGES),
+    "windows that overlap": ([{**CONV, "activation": "relu"}, {**POOL, "pool": 3, "stride": 2}, *TAIL], IMAGES),
+    "windows beyond the edge": ([CONV, "relu", {**POOL, "pool": 3, "stride": 2, "padding": "same"}, *TAIL], IMAGES),
+    "conv2d_transpose": ([{"name": "conv2d_transpose", "filters": 4, "kernel": 2, "activation": "relu"}, POOL], IMAGES),
+    "conv1d": (
+        [{"name": "conv1d", "filters": 5, "kernel": 3, "activation": "relu"}, {"name": "max_pool1d", "pool": 2}],
+        STEPS,
+    ),
+}
+
+
+def network(specs: list[Any], shape: tuple[int, ...]) -> Network:
+    layers: list[Any] = [dict(spec) if isinstance(spec, dict) else spec for spec in specs]
+    return Network(Sequential(layers), shape, seed=3, dtype=np.float64, input_gradient=True)
+
+
+def passes(net: Network, x: Array) -> tuple[Array, Array, Array]:
+    y = net.forward(x, Context(training=True)).copy()
+    net.store.begin_step()
+    dx = net.backward(np.cos(np.arange(y.size)).reshape(y.shape))
+    net.store.finish_step()
+    assert dx is not None
+    return y, dx.copy(), net.store.grad.copy()
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_pool_that_finishes_the_layer_before_it_gives_the_same(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    specs, shape = CASES[name]
+    x = np.random.default_rng(0).normal(size=(6, *shape))
+    fused = network(specs, shape)
+    handing = [layer.name for layer in fused.root.walk() if getattr(layer, "hands_over", False)]
+    assert handing
+    monkeypatch.setattr(MaxPool, "follow", Layer.follow)
+    plain = network(specs, shape)
+    assert not any(getattr(layer, "hands_over", False) for layer in plain.root.walk())
+    (y, *gradients), (wanted, *others) = passes(fused, x), passes(plain, x)
+    np.testing.assert_array_equal(y, wanted)
+    for gradient, other in zip(gradients, others, strict=True):
+        np.testing.assert_allclose(gradient, other, rtol=1e-9, atol=1e-12)
+
+
+def test_what_may_fall_stays_before_the_pool() -> None:
+    for activation in ("gelu", "silu", "tanh"):
+        net = network([{**CONV, "activation": activation}, POOL], IMAGES)
+        assert not any(getattr(layer, "hands_over", False) for layer in net.root.walk())
+
+
+def test_the_table_and_the_health_are_those_of_the_config() -> None:
+    net = network([CONV, "relu", POOL, *TAIL], IMAGES)
+    rows = {row.name: row.out_shape for row in net.table()}
+    assert rows["relu_1"] == (8, 8, 4)
+    assert rows["max_pool2d_1"] == (4, 4, 4)
+    net.forward(np.random.default_rng(0).normal(size=(6, *IMAGES)), Context(training=True))
+    [relu] = [layer for layer in net.layers if layer.name == "relu_1"]
+    assert 0 <= relu.health()["dead_share"] < 0.5
