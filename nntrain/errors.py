@@ -7,6 +7,7 @@ byte, no bidirectional mark and no escape sequence of a data file reaches a term
 
 from __future__ import annotations
 
+import os
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -15,6 +16,15 @@ LONGEST_SHOWN = 60
 """Values are cut at this many characters in messages."""
 
 _SHOWN_CATEGORIES = frozenset("LMNPSZ")
+
+
+def reason_of(error: OSError) -> str:
+    """Return what the system says went wrong, as the end of a sentence.
+
+    >>> reason_of(PermissionError(13, "Permission denied"))
+    'permission denied'
+    """
+    return (os.strerror(error.errno) if error.errno else error.strerror or str(error)).lower()
 
 
 def escape(text: str) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from nntrain.core.processors import processors
 from nntrain.data.clean_text import CleanText, WholeText, window
 from nntrain.data.decoding import decode
 from nntrain.data.header import Header, checked_delimiter, read_header
@@ -252,5 +252,4 @@ class _Parsed:
 
 def _threads() -> int:
     """How many blocks are parsed at a time; the result does not depend on it."""
-    available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, min(available, _MOST_THREADS))
+    return min(processors(), _MOST_THREADS)

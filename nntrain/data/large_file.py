@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 from contextlib import suppress
 from dataclasses import asdict
@@ -16,7 +15,7 @@ from nntrain.data.decoding import refuse_foreign
 from nntrain.data.parquet_part import ParquetPart
 from nntrain.data.piece_store import FileStore, MemoryStore
 from nntrain.data.source import PlainFile
-from nntrain.errors import ResourceError
+from nntrain.errors import ResourceError, reason_of
 
 if TYPE_CHECKING:
     from nntrain.data.table import ReadOptions
@@ -47,7 +46,7 @@ def read_csv_file(path: str, shown: str, options: ReadOptions, cache: Cache | No
         try:
             part = reading.anew(place)
         except OSError as error:  # of the place that is written to: what is read tells its failures itself
-            trouble = trouble or (os.strerror(error.errno) if error.errno else str(error)).lower()
+            trouble = trouble or reason_of(error)
             continue
         if part is not None:
             if trouble and cache is not None:
@@ -76,7 +75,7 @@ def read_parquet_file(path: str, shown: str, stream: bool) -> ParquetPart:
         with tempfile.TemporaryFile() as target:
             return ParquetPart(path, shown, digest, FileStore(target))
     except OSError as error:
-        raise _no_room(shown, (os.strerror(error.errno) if error.errno else str(error)).lower()) from None
+        raise _no_room(shown, reason_of(error)) from None
 
 
 def _no_room(shown: str, trouble: str) -> ResourceError:

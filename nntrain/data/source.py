@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from nntrain.data.decoding import PACKED_FAULTS, damaged, is_packed
-from nntrain.errors import DataError, enumerate_names, quote
+from nntrain.errors import DataError, enumerate_names, quote, reason_of
 
 WRITER_SECONDS = 4.0
 """How long a pipe may stay without any writer before it is an error."""
@@ -94,8 +94,8 @@ def _told(path: str, shown: str) -> Iterator[None]:
     except PermissionError:
         raise DataError("may not be read: permission denied", path=shown, notes=_absolute(path, shown)) from None
     except (OSError, ValueError) as error:
-        reason = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else str(error)
-        raise DataError(f"cannot be read: {reason.lower()}", path=shown) from None
+        reason = reason_of(error) if isinstance(error, OSError) else str(error).lower()
+        raise DataError(f"cannot be read: {reason}", path=shown) from None
 
 
 def plain_file_size(path: str) -> int | None:

@@ -15,7 +15,7 @@ import numpy as np
 from nntrain.core.array import Array, Shape
 from nntrain.data.cache import active_cache
 from nntrain.data.table import Table
-from nntrain.errors import ResourceError
+from nntrain.errors import ResourceError, reason_of
 
 
 class Storage(Protocol):
@@ -68,7 +68,7 @@ class Disk:
             try:
                 return np.frombuffer(_mapped(folder, size), dtype).reshape(shape)
             except OSError as error:
-                reason = (error.strerror or str(error)).lower()
+                reason = reason_of(error)
         raise ResourceError(
             f"cannot keep {size / 1e6:,.0f} MB of examples on disk: {reason}",
             path=str(self.folders[-1]),

@@ -40,7 +40,7 @@ def times_small(tall: Array, small: Array, out: Array) -> None:
     width = small.shape[1]
     most = SMALL // max(1, inner * width)
     if not tall.flags.c_contiguous:
-        parts = _fewest_parts(rows, most)
+        parts = fewest_parts(rows, most, FEWEST_ROWS)
         across = tall.transpose(0, 2, 1).reshape(stacks, inner, parts, rows // parts)
         np.matmul(across.transpose(0, 2, 3, 1), small, out=out.reshape(stacks, parts, rows // parts, width))
         return
@@ -76,7 +76,7 @@ def sum_of_products(owner: ScratchOwner, tall: Array, other: Array, out: Array) 
     stacks, rows, inner = tall.shape
     width = other.shape[2]
     if not tall.flags.c_contiguous:
-        parts = _fewest_parts(rows, SMALL // max(1, inner * width))
+        parts = fewest_parts(rows, SMALL // max(1, inner * width), FEWEST_ROWS)
         across = tall.transpose(0, 2, 1).reshape(stacks, inner, parts, rows // parts).transpose(0, 2, 1, 3)
         sums = owner.scratch("sums", (stacks * parts, inner, width), out.dtype)
         along = other.reshape(stacks, parts, rows // parts, width)
@@ -112,11 +112,15 @@ def _even(rows: int) -> int:
     return rows - rows % 16 if rows >= 64 else rows - rows % 8 if rows >= 16 else rows
 
 
-def _fewest_parts(rows: int, most: int) -> int:
-    """Return the smallest divisor of rows that leaves at most so many in a part; 1 where parts would be tiny."""
+def fewest_parts(rows: int, most: int, least: int = 1) -> int:
+    """Return the smallest divisor of rows that leaves at most so many in a part; 1 where none leaves ``least``.
+
+    >>> fewest_parts(12, 5), fewest_parts(13, 5, 2)
+    (3, 1)
+    """
     if rows <= most:
         return 1
-    return next((n for n in range(2, rows // FEWEST_ROWS + 1) if rows % n == 0 and rows // n <= most), 1)
+    return next((n for n in range(2, rows // least + 1) if rows % n == 0 and rows // n <= most), 1)
 
 
 def _slices(inner: int, width: int) -> int:

@@ -13,9 +13,7 @@ from collections.abc import Callable
 import numpy as np
 
 from nntrain.core.array import Array, Shape
-
-SMALL = 1_000_000
-"""Multiplications of a product that is not copied first."""
+from nntrain.layers.small_products import SMALL, fewest_parts
 
 CACHED = 65536
 """Numbers of the second matrix up to which it stays in the cache while many thin parts pass by it."""
@@ -37,8 +35,7 @@ def parts_of_product(shape: Shape, columns: int) -> int:
     (1, 8, 1)
     """
     rows, inner = shape
-    needed = -(-rows * inner * columns // SMALL)
-    parts = next((parts for parts in range(max(1, needed), rows + 1) if rows % parts == 0), 1)
+    parts = fewest_parts(rows, SMALL // max(1, inner * columns))
     return parts if _is_worth_it(rows // parts, inner, columns) else 1
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from nntrain.errors import ConfigError, NntrainError, RunError, did_you_mean, enumerate_names, quote
+from nntrain.errors import ConfigError, NntrainError, RunError, did_you_mean, enumerate_names, quote, reason_of
 from nntrain.runs.run import Run, is_run
 
 LATEST = "latest"
@@ -45,7 +45,7 @@ def find_runs(runs_dir: str) -> Found:
     try:
         entries = sorted(top.iterdir()) if top.is_dir() else []
     except OSError as error:
-        raise ConfigError(f"--runs-dir: {(error.strerror or str(error)).lower()}", path=runs_dir) from None
+        raise ConfigError(f"--runs-dir: {reason_of(error)}", path=runs_dir) from None
     for folder in entries:
         if not folder.name.startswith(".") and folder.is_dir():
             found.take(folder)

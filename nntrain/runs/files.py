@@ -18,7 +18,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypeAlias
 
-from nntrain.errors import NntrainError, ResourceError, RunError
+from nntrain.errors import NntrainError, ResourceError, RunError, reason_of
 
 Content: TypeAlias = bytes | bytearray | memoryview
 
@@ -50,7 +50,7 @@ def resource_error(error: OSError, path: Path, doing: str, needed: int | None = 
     """Return what the user is told about a failure of the system while ``doing`` something with ``path``."""
     if error.errno == errno.ELOOP:
         return link_error(path)
-    reason = (error.strerror or str(error)).lower()
+    reason = reason_of(error)
     wanted = "" if needed is None else f"; {needed:,} bytes needed{_free(path)}"
     return ResourceError(f"cannot {doing}: {reason}{wanted}", path=str(path), help=_REMEDIES.get(error.errno or 0))
 

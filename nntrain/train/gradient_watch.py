@@ -9,8 +9,7 @@ import numpy as np
 
 from nntrain.core.array import Array
 from nntrain.core.network import Network
-from nntrain.core.parameter import Parameter
-from nntrain.optim.clipping import UNSAFE, flat_norm, sum_of_squares
+from nntrain.optim.clipping import flat_norm
 
 
 class GradientWatch:
@@ -28,10 +27,10 @@ class GradientWatch:
     def __init__(self, network: Network) -> None:
         self.network = network
         self.store = store = network.store
-        self._layers: dict[str, list[tuple[Parameter, slice]]] = {}
+        self._layers: dict[str, slice] = {}  # a layer's parameters are neighbours
         for parameter, where in zip(store.trainable, store.slices().values(), strict=True):
             layer = parameter.name.rpartition(".")[0] or parameter.name
-            self._layers.setdefault(layer, []).append((parameter, where))
+            self._layers[layer] = slice(self._layers.get(layer, where).start, where.stop)
         self._before: Array | None = None
         self._rms: dict[str, float] = {}
         self._norms: dict[str, float] = {}
@@ -41,33 +40,21 @@ class GradientWatch:
         if self._before is None:
             self._before = np.empty_like(self.store.value)
         np.copyto(self._before, self.store.value)
-        for name, parts in self._layers.items():
-            self._rms[name] = scale * _norm(self.store.grad, parts) / _root_size(parts)
-            self._norms[name] = _norm(self._before, parts)
+        for name, where in self._layers.items():
+            self._rms[name] = scale * flat_norm(self.store.grad[where]) / math.sqrt(where.stop - where.start)
+            self._norms[name] = flat_norm(self._before[where])
 
     def after(self) -> list[dict[str, Any]]:
         """Return the rows after the update, one a layer that has something to tell."""
         assert self._before is not None, "before() comes first"
         change = np.subtract(self.store.value, self._before, out=self._before)
         rows: list[dict[str, Any]] = []
-        for name, parts in self._layers.items():
+        for name, where in self._layers.items():
             weights = self._norms[name]
-            ratio = _norm(change, parts) / weights if weights > 0 else None
+            ratio = flat_norm(change[where]) / weights if weights > 0 else None
             rows.append({"layer": name, "gradient_rms": self._rms[name], "update_ratio": ratio})
         for layer in self.network.root.walk():
             health = layer.health()
             if health:
                 rows.append({"layer": layer.name, **health})
         return rows
-
-
-def _norm(vector: Array, parts: list[tuple[Parameter, slice]]) -> float:
-    """Return the Euclidean norm of the parts of a vector (P,)."""
-    found = [vector[where] for _, where in parts]
-    with np.errstate(all="ignore"):
-        squares = sum(sum_of_squares(part) for part in found)
-    return math.sqrt(squares) if UNSAFE < squares < math.inf else math.hypot(*map(flat_norm, found))
-
-
-def _root_size(parts: list[tuple[Parameter, slice]]) -> float:
-    return math.sqrt(sum(parameter.size for parameter, _ in parts))

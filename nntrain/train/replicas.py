@@ -17,6 +17,7 @@ import numpy as np
 
 from nntrain.core.array import Array, Shape
 from nntrain.core.network import Network
+from nntrain.core.processors import processors
 from nntrain.core.shared import shared_zeros
 from nntrain.data.batches import Dataset, Loader
 from nntrain.losses.base import Loss
@@ -26,7 +27,7 @@ from nntrain.optim.regularization import Regularization
 from nntrain.train.evaluation import Evaluator, scattered
 from nntrain.train.exchange import Exchange
 from nntrain.train.shard import Shard
-from nntrain.train.team import Team, processors
+from nntrain.train.team import Team
 from nntrain.train.worker import Worker
 
 FLOPS_PER_SHARD = 6_000_000

@@ -26,13 +26,6 @@ CAN_FORK = sys.platform == "linux"
 """Elsewhere a forked process may not go on with the system's own libraries, or there is no fork at all."""
 
 
-def processors() -> int:
-    """Return how many processors this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
 class Team(Generic[W]):
     """Calls a method of several workers at once: of the first one here, of each other one in a place of its own.
 
