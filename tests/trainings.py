@@ -8,6 +8,7 @@ from typing import Any
 
 from nntrain.cli.fitting import new_run
 from nntrain.cli.resuming import assemble_again
+from nntrain.cli.verifying import COMPARED
 from nntrain.config import load_config
 from nntrain.experiment import assemble
 from nntrain.fitting import Outcome, train
@@ -55,8 +56,7 @@ def after(updates: int) -> Callable[[], str | None]:
 
 
 def digest(run_dir: Path) -> dict[str, bytes]:
-    names = ["metrics.jsonl", "gradients.jsonl", "checkpoints/best.safetensors", "checkpoints/last.safetensors"]
-    return {name: (run_dir / name).read_bytes() for name in names}
+    return {name: (run_dir / name).read_bytes() for name in COMPARED}
 
 
 def stop_at_every_update(place: Path, path: Path, fold: int | None = None) -> None:

@@ -20,6 +20,7 @@ _COMMANDS = {
     "eval": "Judge a trained network on a held-out CSV.",
     "predict": "Write a trained network's predictions for a CSV.",
     "compare": "Compare runs: what differs, and which is better.",
+    "verify-resume": "Show that a resumed run is the run never stopped.",
     "check": "Validate a config and its data without training.",
     "new": "Write a commented, ready-to-run config for a CSV.",
     "show": "Show a run: summary, layers, metrics.",
@@ -38,7 +39,7 @@ class _Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in _COMMANDS:
             return None
-        module = importlib.import_module(f"nntrain.cli.{cmd_name}_command")
+        module = importlib.import_module(f"nntrain.cli.{cmd_name.replace('-', '_')}_command")
         command: click.Command = module.command
         return command
 

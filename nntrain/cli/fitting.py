@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Callable
 from typing import Any
 
 from nntrain.cli.output import Output
@@ -79,8 +80,17 @@ def new_run(experiment: Experiment, runs_dir: str, run_dir: str | None, name: st
     return Run.create(name or config.name, runs_dir, run_dir, text, config.source, info)
 
 
-def train_watched(output: Output, experiment: Experiment, run: Run) -> Outcome:
-    """Train in a run directory, with progress, so that a signal ends it cleanly."""
+def train_watched(
+    output: Output, experiment: Experiment, run: Run, interrupted: Callable[[], str | None] = INTERRUPTION.reason
+) -> Outcome:
+    """Train in a run directory, with progress, so that a signal ends it cleanly.
+
+    Args:
+        output: of the command.
+        experiment: to train.
+        run: its directory, whose lock is held.
+        interrupted: returns why the run shall end now, or None.
+    """
     output.notice(f"run: {run.path}")
     progress: list[Progress] = []
 
@@ -90,7 +100,7 @@ def train_watched(output: Output, experiment: Experiment, run: Run) -> Outcome:
 
     with INTERRUPTION.deferred():
         try:
-            return train(experiment, run, observer, INTERRUPTION.reason)
+            return train(experiment, run, observer, interrupted)
         finally:
             for bar in progress:
                 bar.close()

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from nntrain.cli.fitting import conclude, key_overrides, tell_dry_run, train_watched
 from nntrain.cli.output import Output
+from nntrain.cli.signals import INTERRUPTION
 from nntrain.config import load_config
 from nntrain.config.schema import Config
 from nntrain.errors import RunError, quote
@@ -44,11 +46,13 @@ def resume_one(output: Output, run: Run, own: Config, wanted: Config, options: d
         return conclude(output, go_on(output, experiment, run))
 
 
-def go_on(output: Output, experiment: Experiment, run: Run) -> Outcome:
+def go_on(
+    output: Output, experiment: Experiment, run: Run, interrupted: Callable[[], str | None] = INTERRUPTION.reason
+) -> Outcome:
     """Train on in a run whose lock is held."""
     for notice in run.notices():
         output.tell(notice)
-    return train_watched(output, experiment, run)
+    return train_watched(output, experiment, run, interrupted)
 
 
 def is_complete(run: Run, config: Config) -> bool:
