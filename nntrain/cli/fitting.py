@@ -81,7 +81,7 @@ def new_run(experiment: Experiment, runs_dir: str, run_dir: str | None, name: st
 
 
 def train_watched(
-    output: Output, experiment: Experiment, run: Run, interrupted: Callable[[], str | None] = INTERRUPTION.reason
+    output: Output, experiment: Experiment, run: Run, interrupted: Callable[[], str | None] | None = None
 ) -> Outcome:
     """Train in a run directory, with progress, so that a signal ends it cleanly.
 
@@ -89,7 +89,7 @@ def train_watched(
         output: of the command.
         experiment: to train.
         run: its directory, whose lock is held.
-        interrupted: returns why the run shall end now, or None.
+        interrupted: returns why the run shall end now, or None; left out: tells of signals.
     """
     output.notice(f"run: {run.path}")
     progress: list[Progress] = []
@@ -100,7 +100,7 @@ def train_watched(
 
     with INTERRUPTION.deferred():
         try:
-            return train(experiment, run, observer, interrupted)
+            return train(experiment, run, observer, interrupted or INTERRUPTION.reason)
         finally:
             for bar in progress:
                 bar.close()

@@ -7,7 +7,6 @@ from typing import Any
 
 from nntrain.cli.fitting import conclude, key_overrides, tell_dry_run, train_watched
 from nntrain.cli.output import Output
-from nntrain.cli.signals import INTERRUPTION
 from nntrain.config import load_config
 from nntrain.config.schema import Config
 from nntrain.errors import RunError, quote
@@ -47,7 +46,7 @@ def resume_one(output: Output, run: Run, own: Config, wanted: Config, options: d
 
 
 def go_on(
-    output: Output, experiment: Experiment, run: Run, interrupted: Callable[[], str | None] = INTERRUPTION.reason
+    output: Output, experiment: Experiment, run: Run, interrupted: Callable[[], str | None] | None = None
 ) -> Outcome:
     """Train on in a run whose lock is held."""
     for notice in run.notices():
