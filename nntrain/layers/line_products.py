@@ -82,8 +82,7 @@ def _parts(height: int, cost: int) -> Iterator[slice]:
     >>> list(_parts(13, 2 * SMALL)), list(_parts(13, SMALL // 7)), list(_parts(12, SMALL // 7))
     ([slice(0, 13, 1)], [slice(0, 7, 7), slice(7, 13, 6)], [slice(0, 12, 6)])
     """
-    count = -(-height * cost // SMALL)
-    count = min(height, max(1, count))
+    count = min(height, max(1, -(-height * cost // SMALL)))
     size, longer = divmod(height, count)
     if longer:
         yield slice(0, longer * (size + 1), size + 1)

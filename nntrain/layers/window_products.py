@@ -260,13 +260,18 @@ class WindowProducts(Layer):
         np.copyto(line, self.offset.value)
         return line.reshape(-1)
 
+    def _add_bias(self, x: Array, line: Array | None, out: Array) -> bool:
+        """Write x plus a line of the bias into ``out``, which may be x; return whether there was anything to add."""
+        if line is None or x.size == 0:
+            return False
+        np.add(x.reshape(-1, line.size), line, out=out.reshape(-1, line.size))
+        return True
+
     def _finish(self, y: Array, line: Array | None) -> None:
         """Add the bias to a piece of the output, and apply the activation if that goes piece by piece."""
         if self.hands_over:
             return
-        if line is not None and y.size:
-            lines = y.reshape(-1, line.size)
-            np.add(lines, line, out=lines)
+        self._add_bias(y, line, y)
         if isinstance(self.activation, InPlaceActivation):
             self.activation.apply(y, y)
 
@@ -306,9 +311,8 @@ class WindowProducts(Layer):
 
     def finish(self, x: Array, out: Array) -> None:
         """Write the output for what a max pool has left of the products into ``out``."""
-        line = self._line_of_bias(x)
-        if line is not None and x.size:
-            x = np.add(x.reshape(-1, line.size), line, out=out.reshape(-1, line.size)).reshape(out.shape)
+        if self._add_bias(x, self._line_of_bias(x), out):
+            x = out
         if isinstance(self.activation, InPlaceActivation):
             self.activation.finish(x, out)
 

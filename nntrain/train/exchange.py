@@ -125,8 +125,7 @@ class Peer:
             return pipe.read_some(check=self._exchange.check)
         self.turn.release()
         try:
-            return pipe.read_some(
-                check=self._exchange.check, moment=0.0
-            )  # looking would keep the others from computing
+            # Looking for a moment would keep the others from computing.
+            return pipe.read_some(check=self._exchange.check, moment=0.0)
         finally:
             self.turn.acquire()

@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nntrain.core.array import Array
 from nntrain.core.layer import Context, Layer
 from nntrain.core.network import Network
 from nntrain.layers.max_pool import MaxPool
 from nntrain.layers.sequential import Sequential
+from tests.layers.passing import passes
 
 CONV = {"name": "conv2d", "filters": 4, "kernel": 3, "padding": "same", "bias_initializer": "normal"}
 POOL = {"name": "max_pool2d", "pool": 2}
@@ -37,15 +37,6 @@ CASES: dict[str, tuple[list[Any], tuple[int, ...]]] = {
 def network(specs: list[Any], shape: tuple[int, ...]) -> Network:
     layers: list[Any] = [dict(spec) if isinstance(spec, dict) else spec for spec in specs]
     return Network(Sequential(layers), shape, seed=3, dtype=np.float64, input_gradient=True)
-
-
-def passes(net: Network, x: Array) -> tuple[Array, Array, Array]:
-    y = net.forward(x, Context(training=True)).copy()
-    net.store.begin_step()
-    dx = net.backward(np.cos(np.arange(y.size)).reshape(y.shape))
-    net.store.finish_step()
-    assert dx is not None
-    return y, dx.copy(), net.store.grad.copy()
 
 
 @pytest.mark.parametrize("name", CASES)

@@ -8,28 +8,22 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nntrain.core.array import Array
-from nntrain.core.layer import Context, Layer
+from nntrain.core.layer import Layer
 from nntrain.core.network import Network
 from nntrain.layers import convolution, window_products
 from nntrain.layers.conv2d import Conv2d
 from nntrain.layers.conv2d_transpose import Conv2dTranspose
+from tests.layers.passing import passes
 
 
-def passes(layer: Layer, x: Array) -> tuple[Array, ...]:
-    """Return the output, the input's gradient and the parameters' of a training pass."""
-    network = Network(layer, x.shape[1:], seed=1, dtype=np.float64, input_gradient=True)
-    y = network.forward(x, Context(training=True)).copy()
-    network.store.begin_step()
-    dx = network.backward(np.cos(np.arange(y.size)).reshape(y.shape))
-    network.store.finish_step()
-    assert dx is not None
-    return y, dx.copy(), network.store.grad.copy()
+def computed(layer: Layer, x: Array) -> tuple[Array, Array, Array]:
+    return passes(Network(layer, x.shape[1:], seed=1, dtype=np.float64, input_gradient=True), x)
 
 
-def with_whole_windows(layer: Layer, x: Array) -> tuple[Array, ...]:
+def with_whole_windows(layer: Layer, x: Array) -> tuple[Array, Array, Array]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(window_products, "LARGEST_LINE", 0)
-        return passes(layer, x)
+        return computed(layer, x)
 
 
 shapes = st.fixed_dictionaries(
@@ -50,7 +44,7 @@ def test_products_by_lines_are_those_of_windows(
 ) -> None:
     x = np.random.default_rng(rows).normal(size=(rows, height, width, 16))
     make = lambda: Conv2d(**options, stride=[1, stride], activation="relu")  # noqa: E731
-    for found, wanted in zip(passes(make(), x), with_whole_windows(make(), x), strict=True):
+    for found, wanted in zip(computed(make(), x), with_whole_windows(make(), x), strict=True):
         np.testing.assert_allclose(found, wanted, rtol=1e-10, atol=1e-10)
 
 
@@ -62,7 +56,7 @@ def test_pieces_and_lines_that_are_gathered_anew(kept: int, monkeypatch: pytest.
     monkeypatch.setattr(convolution, "KEPT_BYTES", kept)
     monkeypatch.setattr(window_products, "BYTES_OF_A_PIECE", 1 << 17)
     monkeypatch.setattr("nntrain.layers.line_products.SMALL", 50_000)
-    for found, expected in zip(passes(make(), x), wanted, strict=True):
+    for found, expected in zip(computed(make(), x), wanted, strict=True):
         np.testing.assert_allclose(found, expected, rtol=1e-10, atol=1e-10)
 
 
@@ -70,5 +64,5 @@ def test_pieces_and_lines_that_are_gathered_anew(kept: int, monkeypatch: pytest.
 def test_a_transposed_convolution(padding: str) -> None:
     x = np.random.default_rng(0).normal(size=(3, 6, 5, 8))
     make = lambda: Conv2dTranspose(16, kernel=3, padding=padding)  # noqa: E731
-    for found, wanted in zip(passes(make(), x), with_whole_windows(make(), x), strict=True):
+    for found, wanted in zip(computed(make(), x), with_whole_windows(make(), x), strict=True):
         np.testing.assert_allclose(found, wanted, rtol=1e-10, atol=1e-10)
