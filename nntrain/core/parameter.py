@@ -100,6 +100,7 @@ class Parameter:
         assert self._store is not None, "the parameter belongs to no network"
         if self._written != self._store.step:
             self._written = self._store.step
+            self._store.unwritten -= 1
         elif self._scratch is not None:
             np.add(self.grad, self._scratch, out=self.grad)
 
@@ -128,6 +129,7 @@ class Parameter:
         assert self._store is not None, "the parameter belongs to no network"
         if self._written != self._store.step:
             self._written = self._store.step
+            self._store.unwritten -= 1
             if not (self.rowwise and self._store.rows_are_zero):
                 self.grad.fill(0)
 
@@ -151,6 +153,7 @@ class ParameterStore:
         OtherShapesError: the parameters of the shared store have other shapes.
 
     Attributes:
+        unwritten: how many gradients no layer has written in this step.
         rows_are_zero: whether, in this step, every rowwise gradient is 0 where nothing has been added to it.
     """
 
@@ -161,6 +164,7 @@ class ParameterStore:
         self.trainable = [p for p in self.parameters if p.trainable]
         self.dtype = dtype
         self.step = 0
+        self.unwritten = len(self.trainable)
         self.rows_are_zero = self._spent = False
         size = sum(p.size for p in self.trainable)
         if shared is not None and [p.shape for p in parameters] != [p.shape for p in shared.parameters]:
@@ -198,6 +202,7 @@ class ParameterStore:
     def begin_step(self) -> None:
         """Start a new step: the next write to each gradient overwrites what the last step left."""
         self.step += 1
+        self.unwritten = len(self.trainable)
         self.rows_are_zero, self._spent = self._spent, False
 
     def spent(self) -> None:
@@ -214,8 +219,9 @@ class ParameterStore:
 
     def finish_step(self) -> None:
         """Zero the gradients that no layer has written in this step."""
-        for parameter in self.trainable:
-            parameter.finish()
+        if self.unwritten:
+            for parameter in self.trainable:
+                parameter.finish()
 
     def slices(self) -> dict[str, slice]:
         """Return where each trainable parameter lies in the flat vectors."""

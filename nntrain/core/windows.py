@@ -152,13 +152,21 @@ def padded_image(
         image = np.moveaxis(owner.scratch("image", (blocks, len(x), channels, *padded), x.dtype), 2, -1)
     else:
         image = owner.scratch("image", (blocks, len(x), *padded, channels), x.dtype)
-    if windows.is_padded:
-        image.fill(0)
     for block in range(blocks):
+        if windows.is_padded:
+            _clear_border(image[block], windows, sizes)
         inside = interior(image[block], windows, sizes)
         np.copyto(inside, x if blocks == 1 else x[..., block * channels : (block + 1) * channels])
         clear_padding(owner, inside, lengths)
     return image
+
+
+def _clear_border(image: Array, windows: Windows, sizes: Shape) -> None:
+    """Write the zeros around a padded image (B, \\*padded sizes, C)."""
+    for axis, (before, size) in enumerate(zip(windows.before, sizes, strict=True), 1):
+        others = (slice(None),) * axis
+        image[*others, :before] = 0
+        image[*others, before + size :] = 0
 
 
 def interior(image: Array, windows: Windows, sizes: Shape) -> Array:

@@ -132,7 +132,7 @@ class GRU(Recurrent):
                 np.add(n, by_r, n)
             else:
                 np.multiply(r, before, by_r)
-                np.dot(self.candidate_kernel.T, by_r, left)
+                self.candidate_kernel.T.dot(by_r, left)
                 np.add(n, left, n)
                 product[...] = by_r
             np.tanh(n, n)
@@ -170,7 +170,7 @@ class GRU(Recurrent):
             np.multiply(r, dz_n, by_r)
             np.multiply(of_r, dz_n, dz_r)
         else:
-            np.dot(self.candidate_kernel, dz_n, by_r)
+            self.candidate_kernel.dot(dz_n, by_r)
             np.multiply(of_r, by_r, dz_r)
             np.multiply(r, by_r, by_r)
             np.add(carried, by_r, carried)

@@ -56,9 +56,9 @@ def times_small(tall: Array, small: Array, out: Array) -> None:
 
 
 def _one_product(a: Array, b: Array, out: Array) -> None:
-    # np.dot takes half the time of np.matmul where matrices are small.
+    # Where matrices are small, dot takes half the time of np.matmul.
     if out.flags.c_contiguous:
-        np.dot(a, b, out=out)
+        a.dot(b, out)
     else:
         np.matmul(a, b, out=out)
 
@@ -88,7 +88,7 @@ def sum_of_products(owner: ScratchOwner, tall: Array, other: Array, out: Array) 
     size = _even(SMALL // max(1, inner // slices * width))
     count = len(tall) // size if size >= FEWEST_TERMS else 0
     if count == 0:
-        np.dot(tall.T, other, out=out)
+        tall.T.dot(other, out)
         return
     whole = count * size
     sums = owner.scratch("sums", (count + (whole < len(tall)), inner, width), out.dtype)

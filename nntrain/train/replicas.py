@@ -166,6 +166,8 @@ class Replicas:
             last: of the one after its last.
             labels: of the whole update, whose mean loss is minimized.
         """
+        if len(self.shards) == 1:
+            return self.shards[0].forward_backward(step, first, last, labels)
         answers = self.team.call("forward_backward", step, first, last, labels)
         return [sum(losses) for losses in zip(*(losses for answer in answers for losses in answer), strict=True)]
 
@@ -177,9 +179,10 @@ class Replicas:
         else:
             squares = self.team.workers[0].add_gradients()
         grad = self.network.store.grad
-        before, after = (math.fsum(column) for column in zip(*squares, strict=True))
-        norm = norm_from(before, grad)
-        return norm, norm if self.clipping.value is None else norm_from(after, grad)
+        norm = norm_from(math.fsum([before for before, _ in squares]), grad)
+        if self.clipping.value is None:
+            return norm, norm
+        return norm, norm_from(math.fsum([after for _, after in squares]), grad)
 
     def update(self, step: int, learning_rate: float, scale: float) -> None:
         """Make the optimizer's step with ``scale`` times the gradient."""
