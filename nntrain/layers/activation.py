@@ -10,6 +10,7 @@ import numpy as np
 
 from nntrain.core.array import Array, Shape
 from nntrain.core.layer import Context, Layer
+from nntrain.layers.left_to_pool import LeftToPool
 from nntrain.layers.rows import parts_of
 
 ROW_WORTH_ITS_LOOP = 16
@@ -75,7 +76,7 @@ class Activation(Layer):
         return self.cost * math.prod(out_shape)
 
 
-class InPlaceActivation(Activation):
+class InPlaceActivation(LeftToPool, Activation):
     """Base of the activations whose derivative follows from y, so that they can go over an output part by part.
 
     They never fall where x rises. A layer before such an activation may apply it to parts of its own output while these
@@ -83,13 +84,13 @@ class InPlaceActivation(Activation):
 
     Attributes:
         y: the latest output (B, \\*shape).
-        hands_over: whether a max pool behind the layer calls :meth:`finish` and :meth:`before_finish` on the fewer
-            numbers that it leaves; the layer itself then does nothing.
+        before: the layer right before this one, where both leave their work to a max pool; else None.
     """
 
     y: Array
     line: int = 1
-    hands_over: bool = False
+    before: LeftToPool | None = None
+    _preceding: Layer | None = None
 
     def build(self, in_shape: Shape) -> Shape:
         super().build(in_shape)
@@ -108,13 +109,19 @@ class InPlaceActivation(Activation):
         raise TypeError(f"{type(self).__name__} does not implement pull_back")
 
     def hand_over(self, shape: Shape) -> bool:
-        """Leave the work to a max pool with outputs (B, \\*shape)."""
         self.build(shape)
         self.hands_over = True
+        if isinstance(self._preceding, LeftToPool) and self._preceding.hand_over(shape):
+            self.before = self._preceding
         return True
 
+    def follow(self, before: Layer) -> None:
+        self._preceding = before
+
     def finish(self, x: Array, out: Array) -> None:
-        """Write the output for a batch into ``out``."""
+        if self.before is not None:
+            self.before.finish(x, out)
+            x = out
         self.y = out
         self.apply(x, out)
 
@@ -128,13 +135,13 @@ class InPlaceActivation(Activation):
         return dy if self.hands_over else self.before_finish(dy)
 
     def before_finish(self, dy: Array) -> Array:
-        """Return the gradient of what :meth:`finish` was given."""
         dx = self.scratch("dx", dy.shape)
         if dy.size <= NUMBERS_OF_A_PIECE:
-            return self.pull_back(dy, self.y, dx)
-        for rows in parts_of(len(dy), max(1, NUMBERS_OF_A_PIECE * len(dy) // dy.size)):
-            self.pull_back(dy[rows], self.y[rows], dx[rows])
-        return dx
+            self.pull_back(dy, self.y, dx)
+        else:
+            for rows in parts_of(len(dy), max(1, NUMBERS_OF_A_PIECE * len(dy) // dy.size)):
+                self.pull_back(dy[rows], self.y[rows], dx[rows])
+        return dx if self.before is None else self.before.before_finish(dx)
 
     def bounded(self, bound: np.ufunc, x: Array, number: float, out: Array) -> None:
         """Write ``np.maximum`` or ``np.minimum`` of x and a number into ``out``.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import Annotated
 
 import numpy as np
@@ -10,14 +11,18 @@ from annotated_types import Gt, Le
 
 from nntrain.core.array import Array, Shape
 from nntrain.core.initializers import Constant
-from nntrain.core.layer import LAYERS, Context, Layer
+from nntrain.core.layer import LAYERS, Context
 from nntrain.core.steps import clear_padding, padding_mask, without_padding
 from nntrain.layers.channels import folded, side_by_side, tiled
+from nntrain.layers.left_to_pool import LeftToPool
 from nntrain.layers.rows import as_rows, parts_of
 
 PIECE = 32768
 """Numbers that several passes are made over before the next piece is taken: 128 kB of float32, so that the pieces of
 input, output and what lies between stay in a processor's own cache."""
+
+MOST_LAYOUTS = 64
+"""Shapes of batches whose layouts are remembered."""
 
 RUN = 2048
 """Numbers of a row that are multiplied by those of another row: a call for less takes NumPy's loop longer for each."""
@@ -26,8 +31,25 @@ FAR = 16.0
 """A squared mean of so many variances makes the variance lose digits when it is found from the sum of squares."""
 
 
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """How the numbers of an array are gone through.
+
+    Attributes:
+        times: positions that stand side by side in a row.
+        parts: pieces of the rows.
+        there: (rows,) 1 for a row that counts, 0 for padding.
+        count: positions that count.
+    """
+
+    times: int
+    parts: list[slice]
+    there: Array
+    count: float
+
+
 @LAYERS.register("batch_norm")
-class BatchNorm(Layer):
+class BatchNorm(LeftToPool):
     """Normalizes each feature over the batch: y = scale (x - mean) / sqrt(variance + epsilon) + offset.
 
     Features are the last axis; mean and (biased) variance run over all others. In training they are the batch's, and
@@ -41,6 +63,9 @@ class BatchNorm(Layer):
 
     Mean and variance come from the sums of x and x^2, found piece by piece; where a mean is far from 0 for its
     variance, the squares are summed once more, of x - mean. Where a batch is cut into parts, the parts' sums are added.
+
+    A max pool behind the layer (and behind a relu, where that comes between) takes the scaling over, as long as all
+    slopes are positive: max (x a + b) = (max x) a + b, to the bit, and there are fewer numbers behind the pool.
 
     Args:
         momentum: share of a new batch in the running statistics.
@@ -56,6 +81,7 @@ class BatchNorm(Layer):
     """
 
     couples_rows = True
+    is_deferred: bool = False
 
     def __init__(
         self,
@@ -77,17 +103,18 @@ class BatchNorm(Layer):
         self.running_mean = self.add_parameter("running_mean", shape, Constant(0.0), trainable=False)
         self.running_variance = self.add_parameter("running_variance", shape, Constant(1.0), trainable=False)
         self.ones = np.ones(1, self.dtype)
-        self.laid_out: Shape | None = None
+        self._layouts: dict[Shape, Layout] = {}
         return in_shape
 
     def forward(self, x: Array, ctx: Context) -> Array:
         self.lengths, self.peers = ctx.lengths, ctx.peers if ctx.training else None
-        self._lay_out(x)
-        self.x = rows = self._rows(without_padding(self, x, self.lengths, "without_padding"), "x_rows")
+        self.layout = self._laid_out(x.shape) if self.lengths is None else self._laid_out_steps(x, self.lengths)
+        self.x = rows = self._rows(without_padding(self, x, self.lengths, "without_padding"), "x_rows", self.layout)
         self.mean, variance = self.running_mean.value, self.running_variance.value
         self.count, self.is_far = 0.0, True
         if ctx.training:
-            sums = self._sums(rows, rows)
+            self._sums(rows, rows, self.layout)
+            sums = self._of_all()
             if self.whole_count > 1:
                 self.count = self.whole_count
                 self.mean, variance = self._moments(rows, sums)
@@ -99,58 +126,87 @@ class BatchNorm(Layer):
         if self.affine:
             self.slope = np.multiply(factor, self.scale.value, out=self.scratch("slope", factor.shape))
         # y = x slope + (offset - mean slope)
-        shift = np.multiply(self.mean, self.slope, out=self.scratch("shift", factor.shape))
-        np.subtract(self.offset.value if self.affine else 0, shift, out=shift)
+        self.shift = np.multiply(self.mean, self.slope, out=self.scratch("shift", factor.shape))
+        np.subtract(self.offset.value if self.affine else 0, self.shift, out=self.shift)
+        self.is_deferred = self.hands_over and self.lengths is None and bool(np.minimum.reduce(self.slope) > 0)
+        if self.is_deferred:
+            return x
         y = self.scratch("y", x.shape)
-        out, slope, shift = y.reshape(rows.shape), self._wide(self.slope, "a"), self._wide(shift, "b")
-        for part in self.parts:
-            np.multiply(rows[part], slope, out=out[part])
-            np.add(out[part], shift, out=out[part])
+        self._scale(rows, self.layout, y.reshape(rows.shape))
         return y
 
-    def _lay_out(self, x: Array) -> None:
-        """Choose how many positions stand in a row, and the pieces of the rows; weigh padding with 0, others with 1."""
-        if self.lengths is None and x.shape == self.laid_out:
-            return
-        self.laid_out = None if self.lengths is not None else x.shape
-        positions, features = math.prod(x.shape[:-1]), x.shape[-1]
-        self.times = 1 if self.lengths is not None else side_by_side(positions, features, RUN)
-        rows = positions // self.times
-        self.parts = list(parts_of(rows, max(1, PIECE // (features * self.times))))
-        if self.lengths is None:
-            self.own_count = float(positions)
-            if len(self.ones) < rows:
-                self.ones = np.ones(rows, self.dtype)
-            self.there = self.ones
-            return
-        self.there = self.scratch("there", (rows,))
-        mask = padding_mask(self, self.lengths, x.shape[1])
-        np.subtract(1, mask[:, :, None], out=self.there.reshape(*x.shape[:2], -1))
-        self.own_count = float(np.add.reduce(self.there))
+    def _scale(self, rows: Array, layout: Layout, out: Array) -> None:
+        """Write wide rows times slope plus shift."""
+        slope, shift = tiled(self, self.slope, layout.times, "a"), tiled(self, self.shift, layout.times, "b")
+        for part in layout.parts:
+            np.multiply(rows[part], slope, out=out[part])
+            np.add(out[part], shift, out=out[part])
 
-    def _rows(self, x: Array, key: str) -> Array:
-        """Return x as rows of features, of which ``times`` are side by side."""
+    def hand_over(self, shape: Shape) -> bool:
+        self.hands_over = True
+        return True
+
+    def finish(self, x: Array, out: Array) -> None:
+        if not self.is_deferred:
+            np.copyto(out, x)
+            return
+        self.left = self._laid_out(x.shape)
+        self.pooled = self._rows(x, "pooled_rows", self.left)
+        self._scale(self.pooled, self.left, out.reshape(self.pooled.shape))
+
+    def before_finish(self, dy: Array) -> Array:
+        # Without what comes by way of the statistics: backward adds it for all positions.
+        if not self.is_deferred:
+            return dy
+        rows = self._rows(dy, "dy_rows", self.left)
+        self._learn(rows, self.pooled, self.left)
+        dx = self.scratch("dx_left", dy.shape)
+        np.multiply(rows, tiled(self, self.slope, self.left.times, "a"), out=dx.reshape(rows.shape))
+        return dx
+
+    def _laid_out(self, shape: Shape) -> Layout:
+        """Choose how many positions stand in a row, and the pieces of the rows, for arrays of a shape."""
+        found = self._layouts.get(shape)
+        if found is not None:
+            return found
+        if len(self._layouts) >= MOST_LAYOUTS:
+            self._layouts.clear()
+        positions, features = math.prod(shape[:-1]), shape[-1]
+        times = side_by_side(positions, features, RUN)
+        rows = positions // times
+        if len(self.ones) < rows:
+            self.ones = np.ones(rows, self.dtype)
+        parts = list(parts_of(rows, max(1, PIECE // (features * times))))
+        made = self._layouts[shape] = Layout(times, parts, self.ones[:rows], float(positions))
+        return made
+
+    def _laid_out_steps(self, x: Array, lengths: Array) -> Layout:
+        """Choose the pieces of padded sequences (B, T, ..., F); weigh padding with 0, others with 1."""
+        there = self.scratch("there", (math.prod(x.shape[:-1]),))
+        mask = padding_mask(self, lengths, x.shape[1])
+        np.subtract(1, mask[:, :, None], out=there.reshape(*x.shape[:2], -1))
+        parts = list(parts_of(len(there), max(1, PIECE // x.shape[-1])))
+        return Layout(1, parts, there, float(np.add.reduce(there)))
+
+    def _rows(self, x: Array, key: str, layout: Layout) -> Array:
+        """Return x as rows of features, of which ``layout.times`` are side by side."""
         rows = as_rows(self, x, key)
-        return rows if self.times == 1 else rows.reshape(-1, self.times * rows.shape[1])
+        return rows if layout.times == 1 else rows.reshape(-1, layout.times * rows.shape[1])
 
-    def _wide(self, values: Array, key: str) -> Array:
-        """Return values (F,) as often in a row as features stand there, in scratch ``key``."""
-        return tiled(self, values, self.times, key)
-
-    def _sums(self, rows: Array, factors: Array, center: Array | None = None, whole: bool = True) -> Array:
-        """Return the sums (2, F) over a batch of each feature, and of its products with (factors - center).
+    def _sums(self, rows: Array, factors: Array, layout: Layout, center: Array | None = None) -> Array:
+        """Return the sums (2, F) over rows of each feature, and of its products with (factors - center); keep them.
 
         Args:
             rows: wide rows.
             factors: wide rows of the same shape.
+            layout: of both.
             center: (F,) or None for 0.
-            whole: whether the sums are those of all parts of the batch; ``whole_count`` is then theirs too.
         """
         wide = self.scratch("wide", (2, rows.shape[1]))
-        piece = wide if len(self.parts) == 1 else self.scratch("piece", wide.shape)
-        middle = None if center is None else self._wide(center, "center")
-        for number, part in enumerate(self.parts):
-            x, there = rows[part], self.there[part]
+        piece = wide if len(layout.parts) == 1 else self.scratch("piece", wide.shape)
+        middle = None if center is None else tiled(self, center, layout.times, "center")
+        for number, part in enumerate(layout.parts):
+            x, there = rows[part], layout.there[part]
             product = self.scratch("product", x.shape)
             if middle is None:
                 np.multiply(x, factors[part], out=product)
@@ -162,14 +218,18 @@ class BatchNorm(Layer):
             np.dot(there, product, out=out[1])
             if number:
                 np.add(wide, piece, out=wide)
-        sums = self.scratch("sums", (1 + 2 * (rows.shape[1] // self.times),))
-        sums[0] = self.own_count
-        found = sums[1:].reshape(2, -1)
-        folded(wide, found) if self.times > 1 else np.copyto(found, wide)
-        return self._of_all(sums) if whole else found
+        found = self._counted_sums()[1:].reshape(2, -1)
+        folded(wide, found) if layout.times > 1 else np.copyto(found, wide)
+        return found
 
-    def _of_all(self, sums: Array) -> Array:
-        """Return the sums (2, F) of all parts of the batch; note their count."""
+    def _counted_sums(self) -> Array:
+        """Return the memory (1 + 2 F,) of the count and the two sums of :meth:`_sums`."""
+        return self.scratch("sums", (1 + 2 * self.running_mean.size,))
+
+    def _of_all(self) -> Array:
+        """Return the sums (2, F) of all parts of the batch, the latest of :meth:`_sums` being one; note their count."""
+        sums = self._counted_sums()
+        sums[0] = self.layout.count
         if self.peers is not None:
             sums = np.add.reduce(self.peers.gather(sums), axis=0, out=self.scratch("all_sums", sums.shape))
         self.whole_count = float(sums[0])
@@ -184,10 +244,11 @@ class BatchNorm(Layer):
         np.multiply(variance, FAR, out=self.scratch("bound", mean.shape))
         self.is_far = not np.less_equal(squared, self.scratch("bound", mean.shape)).all()
         if self.is_far:
-            centered = self.scratch("centered", rows.shape)
-            for part in self.parts:
-                np.subtract(rows[part], self._wide(mean, "center"), out=centered[part])
-            np.divide(self._sums(centered, centered)[1], self.count, out=variance)
+            centered, middle = self.scratch("centered", rows.shape), tiled(self, mean, self.layout.times, "center")
+            for part in self.layout.parts:
+                np.subtract(rows[part], middle, out=centered[part])
+            self._sums(centered, centered, self.layout)
+            np.divide(self._of_all()[1], self.count, out=variance)
         return mean, variance
 
     def _follow(self, mean: Array, variance: Array) -> None:
@@ -204,9 +265,19 @@ class BatchNorm(Layer):
             np.add(running, share, out=running)
 
     def backward(self, dy: Array) -> Array | None:
-        rows = self._rows(dy, "dy_rows")
+        rows = self._rows(dy, "dy_rows", self.layout)
+        if not self.is_deferred:
+            self._learn(rows, self.x, self.layout)
+        if not self.needs_input_gradient:
+            return None
+        dx = self.scratch("dx", dy.shape)
+        self._input_gradient(rows, dx.reshape(rows.shape))
+        return clear_padding(self, dx, self.lengths)
+
+    def _learn(self, rows: Array, x: Array, layout: Layout) -> None:
+        """Give scale and offset their gradients; the sums that they are stay for the input's gradient."""
         # sums of dy, and of dy (x - mean); a mean that is near 0 is taken off the sum instead of each x
-        sums = self._sums(rows, self.x, self.mean if self.is_far else None, whole=False)
+        sums = self._sums(rows, x, layout, self.mean if self.is_far else None)
         if not self.is_far:
             np.subtract(sums[1], np.multiply(sums[0], self.mean, out=self.scratch("share", sums[0].shape)), out=sums[1])
         np.multiply(sums[1], self.factor, out=sums[1])
@@ -215,31 +286,28 @@ class BatchNorm(Layer):
             self.offset.commit()
             np.copyto(self.scale.gradient_slot(), sums[1])
             self.scale.commit()
-        if not self.needs_input_gradient:
-            return None
-        dx = self.scratch("dx", dy.shape)
-        self._input_gradient(rows, dx.reshape(rows.shape))
-        return clear_padding(self, dx, self.lengths)
 
     def _input_gradient(self, rows: Array, out: Array) -> None:
-        """Write dx = slope (dy - mean(dy) - normalized mean(dy normalized)), as dy slope + x b + c."""
-        slope = self._wide(self.slope, "a")
+        """Write dx = slope (dy - mean(dy) - normalized mean(dy normalized)), as dy slope + x b + c.
+
+        Where a max pool does the scaling, dy slope is what arrives.
+        """
+        slope = None if self.is_deferred else tiled(self, self.slope, self.layout.times, "a")
         if not self.count:
-            np.multiply(rows, slope, out=out)
+            np.copyto(out, rows) if slope is None else np.multiply(rows, slope, out=out)
             return
-        sums = self._of_all(self.scratch("sums", (1 + 2 * len(self.factor),)))
+        sums = self._of_all()
         means = np.divide(sums, -self.count, out=self.scratch("moments_of_dy", sums.shape))
         np.multiply(means, self.slope, out=means)
         c, b = means
         np.multiply(b, self.factor, out=b)
         np.subtract(c, np.multiply(b, self.mean, out=self.scratch("share", b.shape)), out=c)
-        b, c = self._wide(b, "b"), self._wide(c, "center")
-        for part in self.parts:
-            x, dx = self.x[part], out[part]
+        b, c = tiled(self, b, self.layout.times, "b"), tiled(self, c, self.layout.times, "center")
+        for part in self.layout.parts:
+            x, dy, dx = self.x[part], rows[part], out[part]
             other = np.multiply(x, b, out=self.scratch("product", x.shape))
             np.add(other, c, out=other)
-            np.multiply(rows[part], slope, out=dx)
-            np.add(dx, other, out=dx)
+            np.add(dy if slope is None else np.multiply(dy, slope, out=dx), other, out=dx)
 
     def flops(self, in_shape: Shape, out_shape: Shape) -> int:
         return 8 * math.prod(out_shape)

@@ -9,6 +9,7 @@ import numpy as np
 from nntrain.core.array import Array, Shape
 from nntrain.core.layer import LAYERS, Context
 from nntrain.layers.activation import Activation
+from nntrain.layers.masks import masked
 
 
 class Clipped(Activation):
@@ -54,7 +55,7 @@ class HardTanh(Clipped):
         return self.clip(x)
 
     def backward(self, dy: Array) -> Array:
-        return np.multiply(dy, self.inside(), out=self.scratch("dx", dy.shape))
+        return masked(dy, self.inside(), self.scratch("dx", dy.shape))
 
 
 @LAYERS.register("hard_sigmoid")
@@ -79,7 +80,7 @@ class HardSigmoid(Clipped):
         return np.divide(y, self.number(6.0), y)
 
     def backward(self, dy: Array) -> Array:
-        dx = np.multiply(dy, self.inside(), out=self.scratch("dx", dy.shape))
+        dx = masked(dy, self.inside(), self.scratch("dx", dy.shape))
         return np.divide(dx, self.number(6.0), dx)
 
 

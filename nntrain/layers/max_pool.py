@@ -11,10 +11,10 @@ from nntrain.core.array import Array
 from nntrain.core.layer import LAYERS, Context, Layer
 from nntrain.core.steps import clear_padding, without_padding
 from nntrain.core.windows import copy_runs
-from nntrain.layers.activation import InPlaceActivation
+from nntrain.layers.left_to_pool import LeftToPool
+from nntrain.layers.masks import masked
 from nntrain.layers.pool import Pool, Pool1d, Pool2d
 from nntrain.layers.window_passes import AxisWindows, along, collect, outlets, resized, spread
-from nntrain.layers.window_products import WindowProducts
 
 FEW_PLACES = 4
 """Places of a window up to which it is faster to take all at once than one axis after the other."""
@@ -24,17 +24,18 @@ class MaxPool(Pool):
     """Base: y = max of a window; the gradient goes to the place of the first largest value in row-major order.
 
     The bias and the activation of the layer before, if they never fall where x rises, give the same behind the pool,
-    max f(x) = f(max x), and there on a quarter of the numbers where windows are 2 x 2: the pool then does them.
+    max f(x) = f(max x), and there on a quarter of the numbers where windows are 2 x 2: the pool then does them. So it
+    is with the scaling of a batch norm, alone or before such an activation.
 
     Attributes:
-        before: the layer that leaves its bias and activation to the pool.
+        before: the layer that leaves its bias, scaling or activation to the pool.
     """
 
-    before: InPlaceActivation | WindowProducts | None = None
+    before: LeftToPool | None = None
 
     def follow(self, before: Layer) -> None:
         out_shape = (*(windows.count for windows in self.windows), self.in_shape[-1])
-        if isinstance(before, InPlaceActivation | WindowProducts) and before.hand_over(out_shape):
+        if isinstance(before, LeftToPool) and before.hand_over(out_shape):
             self.before = before
 
     def forward(self, x: Array, ctx: Context) -> Array:
@@ -95,7 +96,7 @@ class MaxPool(Pool):
         *others, last = self._each_place()
         for place, value in zip(others, self.values, strict=False):
             np.equal(value, self.y, out=found)
-            np.multiply(rest, found, out=share)
+            masked(rest, found, share)
             rest = np.subtract(rest, share, out=spare)  # what no place has got yet
             copy_runs(dx[place], share)
         copy_runs(dx[last], rest)
@@ -113,7 +114,7 @@ class MaxPool(Pool):
         for i, tap in enumerate(taps):
             there = along(axis, tap.windows)
             found = np.equal(values[i], y[there], out=self.scratch(f"found_{axis}", shares[i].shape, np.bool_))
-            np.multiply(rest[there], found, out=shares[i])
+            masked(rest[there], found, shares[i])
             if i == len(taps) - 1 and windows.is_full(tap) and windows.is_full(last):
                 rest = np.subtract(rest, shares[i], out=shares[-1])
             else:

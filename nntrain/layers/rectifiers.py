@@ -11,15 +11,7 @@ from nntrain.core.array import Array, Shape
 from nntrain.core.initializers import Constant
 from nntrain.core.layer import LAYERS, Context
 from nntrain.layers.activation import Activation, InPlaceActivation
-
-
-def masked(dy: Array, mask: Array, out: Array) -> Array:
-    """Write dy where the mask is true, else 0, into ``out``, which is not dy; return it.
-
-    As numbers the mask is multiplied in three quarters of the time that NumPy takes with one that is not.
-    """
-    out[...] = mask
-    return np.multiply(dy, out, out)
+from nntrain.layers.masks import masked
 
 
 @LAYERS.register("relu")
@@ -144,7 +136,7 @@ class Prelu(Activation):
         np.add.reduce(product, axis=axes, out=self.slope.gradient_slot())
         self.slope.commit()
         positive = np.greater(self.x, self.number(0.0), out=self.scratch("positive", dy.shape, np.bool_))
-        dx = np.multiply(dy, positive, self.scratch("dx", dy.shape))
+        dx = masked(dy, positive, self.scratch("dx", dy.shape))
         np.subtract(dy, dx, product)
         np.multiply(product, self.slope.value, product)
         return np.add(dx, product, dx)

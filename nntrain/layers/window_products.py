@@ -21,6 +21,7 @@ from nntrain.core.windows import (
     padded_image,
 )
 from nntrain.layers.activation import InPlaceActivation
+from nntrain.layers.left_to_pool import LeftToPool
 from nntrain.layers.line_products import sum_of_line_products, times_lines
 from nntrain.layers.rows import as_rows, parts_of, reshaped
 from nntrain.layers.small_products import sum_of_products, times_small
@@ -38,7 +39,7 @@ CHANNELS_OF_A_BLOCK = 16
 """Groups narrower than this are multiplied together: more products of numbers, in fewer and faster ones of matrices."""
 
 
-class WindowProducts(Layer):
+class WindowProducts(LeftToPool):
     """Base of layers with a kernel (\\*kernel, C / groups, F) that stands at all windows of a batch (B, \\*sizes, C).
 
     Its methods speak of the convolution from C channels to F, and of a piece of the batch at a time; a transposed
@@ -48,13 +49,10 @@ class WindowProducts(Layer):
         windows: where the kernel stands.
         groups: parts of the channels and of the filters that know nothing of each other.
         blocks: products that are made for them, each for as many groups as make it worth its while.
-        hands_over: whether a max pool behind the layer calls :meth:`finish` and :meth:`before_finish` on the fewer
-            numbers that it leaves: bias and activation are left to it.
     """
 
     groups: int = 1
     blocks: int = 1
-    hands_over: bool = False
     windows: Windows
     activation: Layer | None
     bias: bool
@@ -301,7 +299,6 @@ class WindowProducts(Layer):
         return self.offset.gradient_slot() if self.bias and not self.hands_over else None
 
     def hand_over(self, shape: Shape) -> bool:
-        """Leave bias and activation to a max pool with outputs (B, \\*shape), if they can be; return whether."""
         if self.activation is not None:
             if not isinstance(self.activation, InPlaceActivation):
                 return False
@@ -310,14 +307,12 @@ class WindowProducts(Layer):
         return self.hands_over
 
     def finish(self, x: Array, out: Array) -> None:
-        """Write the output for what a max pool has left of the products into ``out``."""
         if self._add_bias(x, self._line_of_bias(x), out):
             x = out
         if isinstance(self.activation, InPlaceActivation):
             self.activation.finish(x, out)
 
     def before_finish(self, dy: Array) -> Array:
-        """Return the gradient of what :meth:`finish` was given; write that of the bias."""
         if isinstance(self.activation, InPlaceActivation):
             dy = self.activation.before_finish(dy)
         if self.bias:

@@ -23,6 +23,20 @@ CASES: dict[str, tuple[list[Any], tuple[int, ...]]] = {
     "conv2d with relu": ([{**CONV, "activation": "relu"}, POOL, *TAIL], IMAGES),
     "conv2d with relu6, two stages": ([{**CONV, "activation": "relu6"}, POOL] * 2 + TAIL, IMAGES),
     "conv2d with a bias only": ([CONV, POOL, *TAIL], IMAGES),
+    "a layer of bias, one of relu": ([CONV, "relu", POOL, *TAIL], IMAGES),
+    "an activation within, one behind": ([{**CONV, "activation": "relu6"}, "relu", POOL, *TAIL], IMAGES),
+    "batch norm alone": ([CONV, "batch_norm", POOL, *TAIL], IMAGES),
+    "batch norm far from 0": (
+        [{**CONV, "bias_initializer": {"name": "constant", "value": 100.0}}, "batch_norm", "relu", POOL],
+        IMAGES,
+    ),
+    "batch norm of bare images": (["batch_norm", "relu", POOL, *TAIL], IMAGES),
+    "batch norm without parameters": ([CONV, {"name": "batch_norm", "affine": False}, "relu6", POOL, *TAIL], IMAGES),
+    "batch norm, windows that overlap": ([CONV, "batch_norm", "relu", {**POOL, "pool": 3, "stride": 2}, *TAIL], IMAGES),
+    "batch norm of steps": (
+        [{"name": "conv1d", "filters": 5, "kernel": 3}, "batch_norm", "relu", {"name": "max_pool1d", "pool": 2}],
+        STEPS,
+    ),
     "batch norm, relu": ([{**CONV, "bias": False}, "batch_norm", "relu", POOL, *TAIL], IMAGES),
     "windows that overlap": ([{**CONV, "activation": "relu"}, {**POOL, "pool": 3, "stride": 2}, *TAIL], IMAGES),
     "windows beyond the edge": ([CONV, "relu", {**POOL, "pool": 3, "stride": 2, "padding": "same"}, *TAIL], IMAGES),
@@ -69,3 +83,30 @@ def test_the_table_and_the_health_are_those_of_the_config() -> None:
     net.forward(np.random.default_rng(0).normal(size=(6, *IMAGES)), Context(training=True))
     [relu] = [layer for layer in net.layers if layer.name == "relu_1"]
     assert 0 <= relu.health()["dead_share"] < 0.5
+
+
+def test_a_slope_that_is_not_positive_keeps_the_scaling_before_the_pool(monkeypatch: pytest.MonkeyPatch) -> None:
+    specs: list[Any] = [CONV, "batch_norm", "relu", POOL, *TAIL]
+    x = np.random.default_rng(0).normal(size=(6, *IMAGES))
+    fused = network(specs, IMAGES)
+    monkeypatch.setattr(MaxPool, "follow", Layer.follow)
+    plain = network(specs, IMAGES)
+    for scale in (-0.5, 0.0, 0.5):
+        for net in (fused, plain):
+            net.state()["batch_norm_1.scale"][1] = scale
+        [norm] = [layer for layer in fused.layers if layer.name == "batch_norm_1"]
+        for found, wanted in zip(passes(fused, x), passes(plain, x), strict=True):
+            np.testing.assert_allclose(found, wanted, rtol=1e-9, atol=1e-12)
+        assert norm.is_deferred is (scale > 0)  # type: ignore[attr-defined]
+        np.testing.assert_array_equal(fused.forward(x[:3]), plain.forward(x[:3]))
+
+
+def test_the_statistics_follow_all_positions(monkeypatch: pytest.MonkeyPatch) -> None:
+    specs: list[Any] = [CONV, "batch_norm", POOL]
+    x = np.random.default_rng(0).normal(size=(6, *IMAGES))
+    fused = network(specs, IMAGES)
+    monkeypatch.setattr(MaxPool, "follow", Layer.follow)
+    plain = network(specs, IMAGES)
+    for net in (fused, plain):
+        net.forward(x, Context(training=True))
+    np.testing.assert_array_equal(fused.store.buffer, plain.store.buffer)

@@ -15,6 +15,14 @@ from nntrain.train.replicas import shard_count
 LAYERS = [{"name": "dense", "units": 9}, "relu", {"name": "dense", "units": 7}, "tanh"]
 NOISY = [*LAYERS, {"name": "dropout", "rate": 0.3}]
 COUPLED = ["batch_norm", *LAYERS, {"name": "residual", "layers": ["batch_norm", {"name": "dense", "units": 7}]}]
+POOLED = [
+    {"name": "reshape", "shape": [-1, 1]},
+    {"name": "conv1d", "filters": 3, "kernel": 2},
+    "batch_norm",
+    "relu",
+    {"name": "max_pool1d", "pool": 2},
+    "flatten",
+]
 
 
 def trained(make_trainer: Any, layers: Any, **options: Any) -> tuple[bytes, list[Any]]:
@@ -34,7 +42,7 @@ def test_threads_change_no_bit(make_trainer: Any, layers: Any, shards: int, accu
     assert all(other == first for other in others)
 
 
-@pytest.mark.parametrize("layers", [LAYERS, COUPLED])
+@pytest.mark.parametrize("layers", [LAYERS, COUPLED, POOLED])
 @pytest.mark.parametrize("rows", [1, 2, 5, 22])
 @pytest.mark.parametrize("shards", [2, 3, 4])
 @pytest.mark.parametrize("threads", [1, 2, 4])
