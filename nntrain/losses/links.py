@@ -23,9 +23,12 @@ def softmax(x: Array) -> Array:
     >>> softmax(np.array([[1e4, -1e4, 1e4]])).tolist()
     [[0.5, 0.0, 0.5]]
     """
-    y: Array = np.exp(x - x.max(axis=-1, keepdims=True))
-    y /= y.sum(axis=-1, keepdims=True)
-    return y
+    # With the classes first, whole vectors of rows are worked on at a time.
+    y = np.array(np.moveaxis(x, -1, 0), order="C")
+    y -= y.max(axis=0)
+    np.exp(y, out=y)
+    y /= y.sum(axis=0)
+    return np.ascontiguousarray(np.moveaxis(y, 0, -1))
 
 
 def both_classes(x: Array) -> Array:
@@ -34,4 +37,9 @@ def both_classes(x: Array) -> Array:
     >>> both_classes(np.array([[0.0]])).tolist()
     [[0.5, 0.5]]
     """
-    return sigmoid(np.concatenate((-x, x), axis=1))
+    both = np.empty((len(x), 2), x.dtype)
+    first, second = np.exp(np.minimum(-x[:, 0], 0)), np.exp(np.minimum(x[:, 0], 0))  # one of them is 1
+    total = 1 + np.minimum(first, second)
+    np.divide(first, total, out=both[:, 0])
+    np.divide(second, total, out=both[:, 1])
+    return both
