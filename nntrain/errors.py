@@ -222,9 +222,14 @@ class RunError(NntrainError):
 
 
 class NumericError(NntrainError):
-    """Training failed numerically: a loss, gradient or weight is not finite."""
+    """Training failed numerically: a loss, gradient or weight is not finite.
+
+    Attributes:
+        step: number of the update that failed, from 1; None where it was none.
+    """
 
     exit_code = 5
+    step: int | None = None
 
 
 class ResourceError(NntrainError):

@@ -45,19 +45,26 @@ def load_trained(run: Run, checkpoint: CheckpointName) -> TrainedModel:
     Raises:
         RunError: the run holds others, of several seeds or folds, or its checkpoint is missing or damaged.
     """
-    if isinstance(repeats := run.info.get("repeats"), dict):
-        raise _holds_others(run, str(repeats.get("kind")))
+    refuse_parent(run)
     if checkpoint == "best" and not run.checkpoints.path("best").exists() and run.checkpoints.path("last").exists():
         checkpoint = "last"
     arrays, state = run.checkpoints.load(checkpoint)
     return load_model(arrays, state, str(run.checkpoints.path(checkpoint)))
 
 
-def _holds_others(run: Run, kind: str) -> RunError:
+def refuse_parent(run: Run) -> None:
+    """Refuse a run that holds others, of several seeds or folds.
+
+    Raises:
+        RunError: it does; the remedy names one of them.
+    """
+    repeats = run.info.get("repeats")
+    if not isinstance(repeats, dict):
+        return
     members, help = run.info.get("members"), "name one of its runs"
     if isinstance(members, list) and members:
-        help += f", such as {escape(str(run.path / kind / str(members[0])))}"
-    return RunError("it holds runs, and has no weights of its own", path=str(run.path), help=help)
+        help += f", such as {escape(str(run.path / str(repeats.get('kind')) / str(members[0])))}"
+    raise RunError("it holds runs, and has no weights of its own", path=str(run.path), help=help)
 
 
 def evaluate_csv(run: Run, csv: str, checkpoint: CheckpointName, unknown_class: UnknownClass) -> Evaluation:

@@ -89,7 +89,7 @@ def train(
     resume(trainer, run)
     watched.observer = observer(trainer)
     if not run.is_new:
-        note_config(run, experiment)
+        note_config(run, experiment, trainer.state.epoch)
     run.is_new = False
     error = None
     try:
@@ -104,12 +104,14 @@ def train(
     return _conclude(run, state, test, error)
 
 
-def note_config(run: Run, experiment: Experiment) -> None:
-    """Write the config a run goes on with, where it is another: with more epochs, for instance."""
-    text = config_text(experiment.config, experiment)
+def note_config(run: Run, experiment: Experiment, epoch: int | None = None) -> None:
+    """Write the config a run goes on with after an epoch, where it is another: with more epochs, for instance."""
+    text, changes = config_text(experiment.config, experiment), {}
     if text != run.config_text:
         run.write_config(text)
-    run.update(status="running", stop_reason=None, epochs=experiment.config.epochs)
+        if epoch is not None:
+            changes["config_changed_after"] = [*run.info.get("config_changed_after", []), epoch]
+    run.update(status="running", stop_reason=None, epochs=experiment.config.epochs, **changes)
 
 
 class _Late:
@@ -130,7 +132,17 @@ def resume(trainer: Trainer, run: Run) -> None:
     if loaded is None:
         run.recorder.truncate_to(0)
         return
-    arrays, state = loaded
+    put_at(trainer, loaded, run)
+    run.recorder.truncate_to(trainer.state.epoch)
+
+
+def put_at(trainer: Trainer, checkpoint: tuple[dict[str, Array], dict[str, Any]], run: Run) -> None:
+    """Put a trainer where a checkpoint of a run is.
+
+    Raises:
+        RunError: it is not one of this config.
+    """
+    arrays, state = checkpoint
     try:
         trainer.load(Snapshot(dict(arrays), dict(state)))
     except (KeyError, TypeError) as error:
@@ -141,7 +153,6 @@ def resume(trainer: Trainer, run: Run) -> None:
             path=str(run.path),
             help="go on with the config the run has (nntrain fit --resume alone), or train a new run",
         ) from None
-    run.recorder.truncate_to(trainer.state.epoch)
 
 
 def judge_test(experiment: Experiment, trainer: Trainer) -> dict[str, Any]:
@@ -165,6 +176,7 @@ def _conclude(run: Run, state: TrainState, test: dict[str, Any] | None, error: N
     run.update(
         status=state.status,
         stop_reason=state.stop_reason,
+        failed_step=None if error is None else error.step,
         epoch=state.epoch,
         best_epoch=state.best.epoch,
         metrics={"best": best, "last": run.recorder.row(state.epoch)},

@@ -18,8 +18,8 @@ LEVELS: dict[str, float] = {
     "core": 1,
     "layers": 2, "losses": 2, "optim": 2, "metrics": 2, "data": 2, "testing": 3.5,
     "models": 3, "train": 3, "config": 3, "runs": 3, "graph": 3,
-    "planning": 3.7, "experiment": 4, "inference": 4, "fitting": 5, "evaluating": 5, "repeats": 6, "starter": 5,
-    "cli": 7, "__main__": 8,
+    "planning": 3.7, "experiment": 4, "inference": 4, "fitting": 5, "evaluating": 5, "starter": 5,
+    "replaying": 6, "repeats": 6, "cli": 7, "__main__": 8,
 }  # fmt: skip
 
 # The recipes of models name layers and ask losses for the number of outputs; the training step holds a loss, an

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from nntrain.cli.fitting import new_run
+from nntrain.cli.rerunning import COMPARED
 from nntrain.cli.resuming import assemble_again
-from nntrain.cli.verifying import COMPARED
 from nntrain.config import load_config
 from nntrain.experiment import assemble
 from nntrain.fitting import Outcome, train

@@ -21,6 +21,8 @@ _COMMANDS = {
     "predict": "Write a trained network's predictions for a CSV.",
     "compare": "Compare runs: what differs, and which is better.",
     "verify-resume": "Show that a resumed run is the run never stopped.",
+    "reproduce": "Train a run again: the same bits, or where they part.",
+    "replay": "Make one update of a run again and show its numbers.",
     "check": "Validate a config and its data without training.",
     "new": "Write a commented, ready-to-run config for a CSV.",
     "show": "Show a run: summary, layers, metrics.",

@@ -13,6 +13,7 @@ from nntrain.cli.tables import fit_summary, layer_table
 from nntrain.experiment import Experiment
 from nntrain.fitting import Outcome, config_text, train
 from nntrain.runs.run import Run
+from nntrain.train.callbacks.base import EpochRow
 from nntrain.train.trainer import Trainer
 
 
@@ -81,7 +82,11 @@ def new_run(experiment: Experiment, runs_dir: str, run_dir: str | None, name: st
 
 
 def train_watched(
-    output: Output, experiment: Experiment, run: Run, interrupted: Callable[[], str | None] | None = None
+    output: Output,
+    experiment: Experiment,
+    run: Run,
+    interrupted: Callable[[], str | None] | None = None,
+    seen: Callable[[EpochRow], None] | None = None,
 ) -> Outcome:
     """Train in a run directory, with progress, so that a signal ends it cleanly.
 
@@ -90,12 +95,13 @@ def train_watched(
         experiment: to train.
         run: its directory, whose lock is held.
         interrupted: returns why the run shall end now, or None; left out: tells of signals.
+        seen: called with the row of each epoch that ends.
     """
     output.notice(f"run: {run.path}")
     progress: list[Progress] = []
 
     def observer(trainer: Trainer) -> Progress:
-        progress.append(Progress(output, trainer.epochs, trainer.updates_per_epoch, trainer.state.step))
+        progress.append(Progress(output, trainer.epochs, trainer.updates_per_epoch, trainer.state.step, seen))
         return progress[0]
 
     with INTERRUPTION.deferred():
@@ -119,6 +125,8 @@ def conclude(output: Output, outcome: Outcome) -> int:
     }
     if outcome.error is not None:
         output.keep(document)
+        if outcome.error.step is not None:
+            output.notice(f"look into it with: nntrain replay {outcome.run.path} --step {outcome.error.step}")
         raise outcome.error
     output.result(fit_summary(outcome), document)
     if outcome.state.status == "interrupted":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from nntrain.cli.output import Output
@@ -27,10 +28,18 @@ class Progress:
         epochs: of the run.
         updates_per_epoch: of the run.
         done: updates made already, by a run that goes on.
+        seen: called with the row of each epoch that ends.
     """
 
-    def __init__(self, output: Output, epochs: int, updates_per_epoch: int, done: int = 0) -> None:
-        self._output, self._epochs = output, epochs
+    def __init__(
+        self,
+        output: Output,
+        epochs: int,
+        updates_per_epoch: int,
+        done: int = 0,
+        seen: Callable[[EpochRow], None] | None = None,
+    ) -> None:
+        self._output, self._epochs, self._seen = output, epochs, seen
         self._bar: Any = None
         self._printed_at = time.monotonic()
         self._last: EpochRow | None = None
@@ -50,6 +59,8 @@ class Progress:
 
     def epoch_ended(self, row: EpochRow) -> None:
         """Show an epoch's row."""
+        if self._seen is not None:
+            self._seen(row)
         self._last = row
         if self._bar is not None:
             self._bar.set_description_str(f"epoch {row['epoch']}/{self._epochs}", refresh=False)

@@ -2,43 +2,27 @@
 
 from __future__ import annotations
 
-import hashlib
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
-from nntrain.cli.fitting import new_run, train_watched
 from nntrain.cli.output import Output
+from nntrain.cli.rerunning import (
+    Countdown,
+    compared,
+    comparison_table,
+    cut_short,
+    differing_columns,
+    first_difference,
+    train_anew,
+    was_interrupted,
+)
 from nntrain.cli.resuming import assemble_again, go_on
-from nntrain.cli.signals import INTERRUPTION
 from nntrain.config import load_config
 from nntrain.config.schema import Config
 from nntrain.experiment import assemble
 from nntrain.fitting import Outcome
 from nntrain.runs.run import Run
-
-COMPARED = ("metrics.jsonl", "gradients.jsonl", "checkpoints/best.safetensors", "checkpoints/last.safetensors")
-"""Files of a run directory that hold nothing of the clock."""
-
-
-class Countdown:
-    """Asks a training to end after a number of updates, or at once when a signal has come.
-
-    Attributes:
-        updates: made so far.
-    """
-
-    def __init__(self, most: int | None = None) -> None:
-        self.most, self.updates = most, 0
-
-    def __call__(self) -> str | None:
-        if INTERRUPTION.reason() is not None:
-            return INTERRUPTION.reason()
-        if self.updates == self.most:
-            return "verify-resume"
-        self.updates += 1
-        return None
 
 
 def places_to_stop(updates: int, per_epoch: int, count: int) -> list[int]:
@@ -70,8 +54,8 @@ def _verify(output: Output, config: Config, folder: Path, pieces: int) -> int:
     whole = Countdown()
     output.notice("without a stop:")
     outcome, per_epoch = _begin(output, config, fold, folder / "whole", whole)
-    if _was_interrupted():
-        return _cut_short(output)
+    if was_interrupted():
+        return cut_short(output, "nothing was verified")
     stops = places_to_stop(whole.updates, per_epoch, pieces - 1)
     reached = 0
     for number, stop in enumerate([*stops, None]):
@@ -81,8 +65,8 @@ def _verify(output: Output, config: Config, folder: Path, pieces: int) -> int:
             _begin(output, config, fold, folder / "pieces", countdown)
         else:
             _go_on(output, config, folder / "pieces", countdown)
-        if _was_interrupted():
-            return _cut_short(output)
+        if was_interrupted():
+            return cut_short(output, "nothing was verified")
         reached = stop or whole.updates
     return _tell(output, folder, outcome, whole.updates, per_epoch, stops)
 
@@ -91,9 +75,7 @@ def _begin(
     output: Output, config: Config, fold: int | None, folder: Path, interrupted: Callable[[], str | None]
 ) -> tuple[Outcome, int]:
     """Train in a new run directory; return how it ended, and how many updates an epoch has."""
-    experiment = assemble(config, fold)
-    with new_run(experiment, "", str(folder), fold=fold) as run:
-        outcome = train_watched(output, experiment, run, interrupted)
+    outcome = train_anew(output, assemble(config, fold), folder, interrupted, fold)
     if outcome.error is not None:
         raise outcome.error
     return outcome, max(1, outcome.state.step // max(1, outcome.state.epoch))
@@ -108,27 +90,8 @@ def _go_on(output: Output, config: Config, folder: Path, interrupted: Callable[[
         raise outcome.error
 
 
-def _was_interrupted() -> bool:
-    return INTERRUPTION.number is not None
-
-
-def _cut_short(output: Output) -> int:
-    output.notice("interrupted: nothing was verified")
-    return 128 + (INTERRUPTION.number or 2)
-
-
 def _tell(output: Output, folder: Path, outcome: Outcome, updates: int, per_epoch: int, stops: Sequence[int]) -> int:
-    from nntrain.cli.tables import table
-
-    rows: list[list[str]] = []
-    files: dict[str, Any] = {}
-    for name in COMPARED:
-        whole, pieces = folder / "whole" / name, folder / "pieces" / name
-        if whole.exists() or pieces.exists():
-            same = whole.exists() and pieces.exists() and whole.read_bytes() == pieces.read_bytes()
-            digest = hashlib.sha256(whole.read_bytes()).hexdigest()[:16] if whole.exists() else "-"
-            files[name] = {"identical": same, "sha256": digest}
-            rows.append([name, "identical" if same else "DIFFERS", digest])
+    files = compared(folder / "whole", folder / "pieces")
     identical = all(entry["identical"] for entry in files.values())
     inside = sum(stop % per_epoch != 0 for stop in stops)
     first = None if identical else _first_difference(folder)
@@ -137,7 +100,7 @@ def _tell(output: Output, folder: Path, outcome: Outcome, updates: int, per_epoc
         f"without a stop: {updates:,} updates, {epochs:,} epochs",
         f"stopped and resumed: after updates {places} ({inside} of {len(stops)} within an epoch)",
         "",
-        table(["file", "", "sha256"], rows),
+        comparison_table(files),
         "",
         "resumed runs have the same bytes" if identical else f"resumed runs differ{first}",
     ]
@@ -149,10 +112,9 @@ def _tell(output: Output, folder: Path, outcome: Outcome, updates: int, per_epoc
 def _first_difference(folder: Path) -> str:
     """Return where the metrics of the two runs part, as the end of a sentence."""
     whole, pieces = (Run.open(folder / name).read_metrics() for name in ("whole", "pieces"))
-    for one, other in zip(whole, pieces, strict=False):
-        if one != other:
-            columns = [key for key in one if one[key] != other.get(key)]
-            return f" from epoch {one.get('epoch')} on: {', '.join(columns)}"
     if len(whole) != len(pieces):
         return f" in the number of epochs: {len(whole)} and {len(pieces)}"
-    return " in the state that is kept, not in the metrics"
+    different = first_difference(whole, pieces)
+    if different is None:
+        return " in the state that is kept, not in the metrics"
+    return f" from epoch {different[0].get('epoch')} on: {', '.join(differing_columns(*different))}"

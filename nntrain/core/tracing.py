@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -72,6 +72,45 @@ def leaves(layer: Layer) -> Iterator[Layer]:
         return
     for child in layer.children:
         yield from leaves(child)
+
+
+def tap(layer: Layer, output: Callable[[Array], object], gradient: Callable[[Array], object]) -> None:
+    """Let a layer show its output at each forward pass, and its input's gradient at each backward pass.
+
+    Where a max pool does the layer's bias and activation, that is what the pool leaves.
+    """
+    if getattr(layer, "hands_over", False):
+        _tap_finish(layer, output, gradient)
+        return
+    forward, backward = layer.forward, layer.backward
+
+    def shown_forward(x: Array, ctx: Context) -> Array:
+        y = forward(x, ctx)
+        output(y)
+        return y
+
+    def shown_backward(dy: Array) -> Array | None:
+        dx = backward(dy)
+        if dx is not None:
+            gradient(dx)
+        return dx
+
+    layer.forward, layer.backward = shown_forward, shown_backward  # type: ignore[method-assign]
+
+
+def _tap_finish(layer: Any, output: Callable[[Array], object], gradient: Callable[[Array], object]) -> None:
+    finish, before_finish = layer.finish, layer.before_finish
+
+    def shown_finish(x: Array, out: Array) -> None:
+        finish(x, out)
+        output(out)
+
+    def shown_before_finish(dy: Array) -> Array:
+        dx: Array = before_finish(dy)
+        gradient(dx)
+        return dx
+
+    layer.finish, layer.before_finish = shown_finish, shown_before_finish
 
 
 def _record_shapes(layer: Layer, shapes: dict[int, tuple[Shape, Shape]]) -> None:

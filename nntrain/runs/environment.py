@@ -4,10 +4,20 @@ from __future__ import annotations
 
 import platform
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import nntrain
+
+_DECIDING: dict[str, tuple[str, ...]] = {
+    "versions": (),
+    "system": ("platform", "machine"),
+    "blas": ("library", "version", "kernel"),
+}
+"""Entries of ``run.json`` that have a say in the last bits, by section; of the versions all."""
+
+_WORDS = {"library": "BLAS", "version": "BLAS version", "kernel": "BLAS kernel", "machine": "processor architecture"}
 
 _PACKAGES = {"numpy": "numpy", "pandas": "pandas", "pyarrow": "pyarrow", "pydantic": "pydantic", "yaml": "pyyaml"}
 """Names of packages by the modules they are imported as."""
@@ -20,6 +30,34 @@ def describe_environment() -> dict[str, Any]:
         "system": {"platform": sys.platform, "machine": platform.machine()},
         "git_commit": git_commit(Path.cwd),
     }
+
+
+def changed_since(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[tuple[str, str, str]]:
+    """Return what may change the bits of a training, and is not what it was: its name, its value then and now.
+
+    Args:
+        then: what ``run.json`` holds.
+        now: the same entries as they would be written now.
+
+    >>> changed_since({"versions": {"numpy": "2.3.0"}, "blas": {}}, {"versions": {"numpy": "2.4.6"}, "blas": {}})
+    [('numpy', '2.3.0', '2.4.6')]
+    """
+    found = []
+    for section, names in _DECIDING.items():
+        old, new = _section(then, section), _section(now, section)
+        keys = names or sorted({*old, *new})
+        found += [(_WORDS.get(key, key), old.get(key), new.get(key)) for key in keys if old.get(key) != new.get(key)]
+    return [(name, _told(a), _told(b)) for name, a, b in found]
+
+
+def _section(info: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """Return a section of run.json, which may hold anything."""
+    section = info.get(name)
+    return section if isinstance(section, dict) else {}
+
+
+def _told(value: Any) -> str:
+    return "none" if value is None else str(value)
 
 
 def _taking_part() -> dict[str, str]:

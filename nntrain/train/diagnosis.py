@@ -10,6 +10,7 @@ import numpy as np
 from nntrain.core.array import Array
 from nntrain.core.layer import Context, Layer
 from nntrain.core.network import Network
+from nntrain.core.tracing import tap
 from nntrain.data.batches import Batch
 from nntrain.losses.base import Loss
 from nntrain.train.labelled import value_and_grad
@@ -38,7 +39,7 @@ def find_nonfinite(replicas: Replicas, step: int, first: int, last: int) -> str:
         _watch(layer, found)
     twin.store.begin_step()
     for number in range(first, last):
-        for shard, batch in _passes(replicas, number):
+        for shard, batch in passes(replicas, number):
             ctx = Context(training=True, step=step, batch=number - first, shard=shard, lengths=batch.lengths)
             reason = _run(twin, loss, batch, ctx, found)
             if reason is not None:
@@ -46,7 +47,7 @@ def find_nonfinite(replicas: Replicas, step: int, first: int, last: int) -> str:
     return "the norm of the gradient is not finite"
 
 
-def _passes(replicas: Replicas, number: int) -> Iterator[tuple[int, Batch]]:
+def passes(replicas: Replicas, number: int) -> Iterator[tuple[int, Batch]]:
     """Yield the parts of a batch that are computed one by one: its shards, or all of it where rows are coupled."""
     if replicas.exchange is not None:
         yield 0, replicas.loader.batch(number)
@@ -83,21 +84,16 @@ def _run(twin: Network, loss: Loss, batch: Batch, ctx: Context, found: list[str]
 
 def _watch(layer: Layer, found: list[str]) -> None:
     """Make a layer note the first output and the first input gradient that is not finite."""
-    forward, backward = layer.forward, layer.backward
 
-    def watched_forward(x: Array, ctx: Context) -> Array:
-        y = forward(x, ctx)
+    def output(y: Array) -> None:
         if not _is_finite(y):
             found.append(f"the output of layer {layer.name} became {_kind(y)} (forward)")
-        return y
 
-    def watched_backward(dy: Array) -> Array | None:
-        dx = backward(dy)
-        if dx is not None and not _is_finite(dx):
+    def gradient(dx: Array) -> None:
+        if not _is_finite(dx):
             found.append(f"the gradient behind layer {layer.name} became {_kind(dx)} (backward)")
-        return dx
 
-    layer.forward, layer.backward = watched_forward, watched_backward  # type: ignore[method-assign]
+    tap(layer, output, gradient)
 
 
 def _is_finite(values: Array) -> bool:

@@ -153,12 +153,20 @@ class Trainer:
         self._train_seconds += time.perf_counter() - started
         return True
 
+    def next_batches(self) -> tuple[int, int]:
+        """Return the numbers in the epoch of the next update's first batch, and of the one after its last."""
+        first = self.state.update * self.accumulate
+        return first, min(first + self.accumulate, self.loader.batch_count)
+
+    def next_rate(self) -> float:
+        """Return the learning rate of the next update."""
+        return self.step.optimizer.schedule(self.state.step) * self.state.rate_factor
+
     def _update(self) -> None:
         state = self.state
-        first = state.update * self.accumulate
-        last = min(first + self.accumulate, self.loader.batch_count)
+        first, last = self.next_batches()
         start, end = self.loader.bounds(first)[0], self.loader.bounds(last - 1)[1]
-        learning_rate = self.step.optimizer.schedule(state.step) * state.rate_factor
+        learning_rate = self.next_rate()
         watch = self.watch if state.update + 1 == self.updates_per_epoch else None
         try:
             labels = self.loader.labels_between(start, end)
@@ -261,7 +269,9 @@ class Trainer:
         batches = f"batch {last}" if last - first == 1 else f"batches {first + 1} to {last}"
         rows = self.loader.describe_rows(self.loader.bounds(first)[0], self.loader.bounds(last - 1)[1])
         reason = f"{error.problems[0].message} at epoch {self.state.epoch + 1}, {batches}"
-        return self._diverged(reason, [f"the rows: {rows}"], learning_rate)
+        located = self._diverged(reason, [f"the rows: {rows}"], learning_rate)
+        located.step = self.state.step + 1
+        return located
 
 
 _REMEDY = "lower optimizer.learning_rate, clip gradients (gradient_clipping: {norm: 1.0}), or scale the data"

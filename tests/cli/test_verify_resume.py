@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from nntrain.cli import verifying
 from nntrain.cli.entry import run as command
+from nntrain.cli.rerunning import COMPARED
 from nntrain.cli.verifying import places_to_stop
 from nntrain.config import load_config
 from nntrain.config.schema import Config
@@ -49,7 +50,7 @@ def test_the_same_bytes_in_many_pieces(config: Path, capsys: pytest.CaptureFixtu
     assert len(found["stops"]) == 5
     assert any(stop % 8 for stop in found["stops"])
     assert any(stop % 8 == 0 for stop in found["stops"])
-    assert set(found["files"]) == set(verifying.COMPARED)
+    assert set(found["files"]) == set(COMPARED)
     assert not (config.parent / "runs").exists()
 
 
