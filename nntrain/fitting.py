@@ -109,7 +109,7 @@ def note_config(run: Run, experiment: Experiment) -> None:
     text = config_text(experiment.config, experiment)
     if text != run.config_text:
         run.write_config(text)
-    run.update(status="running", stop_reason=None, epochs=experiment.config.epochs)
+    run.update(status="running", stop_reason=None, epochs=experiment.config.epochs, plugins=experiment.plugins)
 
 
 class _Late:

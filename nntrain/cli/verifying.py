@@ -8,11 +8,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from nntrain.cli.configs import user_config
 from nntrain.cli.fitting import new_run, train_watched
 from nntrain.cli.output import Output
 from nntrain.cli.resuming import assemble_again, go_on
 from nntrain.cli.signals import INTERRUPTION
-from nntrain.config import load_config
 from nntrain.config.schema import Config
 from nntrain.experiment import assemble
 from nntrain.fitting import Outcome
@@ -57,10 +57,12 @@ def places_to_stop(updates: int, per_epoch: int, count: int) -> list[int]:
     return sorted(place for place in places if 0 < place < updates)
 
 
-def verify(output: Output, path: str, overrides: Sequence[str], pieces: int, quiet: bool) -> int:
+def verify(
+    output: Output, path: str, overrides: Sequence[str], plugins: Sequence[str], pieces: int, quiet: bool
+) -> int:
     """Compare a training without a stop to one with many; return the exit code, 4 where they differ."""
     output.quiet = quiet
-    config = load_config(path, overrides)
+    config = user_config(output, path, overrides, plugins)
     with tempfile.TemporaryDirectory(prefix="nntrain-verify-") as folder:
         return _verify(output, config, Path(folder), pieces)
 
