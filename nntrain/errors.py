@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import os
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 LONGEST_SHOWN = 60
 """Values are cut at this many characters in messages."""
@@ -242,3 +243,28 @@ class PartialError(NntrainError):
     """Part of what was asked for is done, part is not."""
 
     exit_code = 7
+
+
+Explanation: TypeAlias = Callable[[BaseException], NntrainError | None]
+
+_EXPLANATIONS: list[Explanation] = []
+
+
+def explain_with(explanation: Explanation) -> None:
+    """Let :func:`explained` ask a function what an error means; it returns None where it does not know.
+
+    So a room that is seldom loaded, such as plug-ins, explains its errors to rooms that do not load it.
+    """
+    _EXPLANATIONS.append(explanation)
+
+
+def explained(error: BaseException) -> NntrainError | None:
+    """Return the error that a user is told of instead of another one, or None where nobody knows what it means.
+
+    >>> explained(ValueError("of nobody's")) is None
+    True
+    """
+    is_ours = type(error).__module__.startswith("nntrain.")
+    if is_ours or isinstance(error, (KeyboardInterrupt, MemoryError, BrokenPipeError)):
+        return None
+    return next((found for explain in _EXPLANATIONS if (found := explain(error)) is not None), None)

@@ -100,7 +100,7 @@ def evaluate_csv(run: Run, csv: str, checkpoint: CheckpointName, unknown_class: 
         document |= classification_report(predictions)
     truth = {f"true_{name}": values_ for name, values_ in prepared.truth.items()}
     columns = columns_of(model, evaluator, outputs, labels, table, truth)
-    notices = [*_seen_before(run, table.sha256[csv]), *table.notices, *prepared.notices]
+    notices = [*model.notices, *_seen_before(run, table.sha256[csv]), *table.notices, *prepared.notices]
     return Evaluation(document, columns, notices)
 
 
@@ -124,7 +124,7 @@ def predict_csv(run: Run, csv: str, checkpoint: CheckpointName) -> tuple[dict[st
     table = read_table([csv], model.preprocessing.read_options, [csv])
     features, notices = model.preprocessing.apply(table)
     notices += model.preprocessing.extra_columns(table)
-    return prediction_columns(model, features), [*table.notices, *notices]
+    return prediction_columns(model, features), [*model.notices, *table.notices, *notices]
 
 
 def prediction_columns(model: TrainedModel, data: Dataset) -> dict[str, Sequence[Any]]:

@@ -80,6 +80,15 @@ class Experiment:
         return self.prepared.task
 
     @property
+    def plugins(self) -> list[dict[str, Any]]:
+        """What a run remembers of the plug-ins that the config names."""
+        if not self.config.plugins:
+            return []
+        from nntrain.plugins import records
+
+        return records(self.config.plugins)
+
+    @property
     def default_monitor(self) -> str:
         """The column that decides which epoch is the best where the config names none."""
         return "train_loss" if self.prepared.validation is None else "val_loss"
@@ -211,6 +220,11 @@ def assemble(config: Config, fold: int | None = None) -> Experiment:
         network = build_network(
             planned.architecture, layout, loss, prepared.task, config.output_activation, config.seed
         )
+    if config.plugins:
+        from nntrain.trial import try_layers, try_loss
+
+        try_layers(network)
+        try_loss(loss, prepared.train.labels().target)
     return Experiment(config, prepared, network, loss, loss_spec, metrics, specs, prepared.preprocessing.decode)
 
 

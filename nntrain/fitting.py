@@ -111,7 +111,8 @@ def note_config(run: Run, experiment: Experiment, epoch: int | None = None) -> N
         run.write_config(text)
         if epoch is not None:
             changes["config_changed_after"] = [*run.info.get("config_changed_after", []), epoch]
-    run.update(status="running", stop_reason=None, epochs=experiment.config.epochs, **changes)
+    plugins, epochs = experiment.plugins, experiment.config.epochs
+    run.update(status="running", stop_reason=None, epochs=epochs, plugins=plugins, **changes)
 
 
 class _Late:

@@ -7,14 +7,14 @@ as plain data. Loading one builds registered things by name and never runs code 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from nntrain.core.array import Array
 from nntrain.core.network import Network
 from nntrain.core.task import Task
 from nntrain.data.pipeline import Preprocessing
-from nntrain.errors import NntrainError, RunError
+from nntrain.errors import NntrainError, RunError, explained
 from nntrain.losses.base import LOSSES, Loss
 from nntrain.metrics.base import METRICS, Metric
 from nntrain.models.base import ARCHITECTURES
@@ -36,6 +36,7 @@ class TrainedModel:
     Attributes:
         metrics: by name, those of the config.
         epoch: after how many epochs these weights were.
+        notices: what is worth knowing about them.
     """
 
     network: Network
@@ -44,6 +45,7 @@ class TrainedModel:
     preprocessing: Preprocessing
     metrics: dict[str, Metric]
     epoch: int
+    notices: list[str] = field(default_factory=list)
 
     def evaluator(self, metrics: Mapping[str, Metric]) -> Evaluator:
         """Return what judges the network by some metrics."""
@@ -54,6 +56,8 @@ def describe_model(experiment: Experiment) -> dict[str, Any]:
     """Return the plain data from which :func:`load_model` builds the same network again."""
     config = experiment.config
     plain, _ = experiment.prepared.preprocessing.state()
+    # Without their paths: equal runs have equal checkpoints, wherever their files are.
+    plugins = [{key: record[key] for key in ("name", "sha256", "registers")} for record in experiment.plugins]
     return {
         "format": FORMAT,
         "architecture": config.architecture,
@@ -62,6 +66,7 @@ def describe_model(experiment: Experiment) -> dict[str, Any]:
         "metrics": experiment.metric_specs,
         "seed": config.seed,
         "preprocessing": plain,
+        **({"plugins": plugins} if plugins else {}),
     }
 
 
@@ -80,11 +85,13 @@ def load_model(arrays: Mapping[str, Array], state: Mapping[str, Any], path: str)
         path: of the checkpoint, for messages.
 
     Raises:
-        RunError: the checkpoint is of another format, or names what this version does not know.
+        RunError: the checkpoint is of another format, names what this version does not know, or needs a plug-in that is
+            not loaded.
     """
     model = state["model"]
     if model.get("format") != FORMAT:
         raise RunError(f"the model's format is {model.get('format')!r}, this version reads {FORMAT}", path=path)
+    notices = _notices_of_plugins(model["plugins"], path) if "plugins" in model else []
     try:
         preprocessing = Preprocessing.load(model["preprocessing"], under("preprocessing", arrays))
         loss = LOSSES.build(model["loss"])
@@ -99,5 +106,15 @@ def load_model(arrays: Mapping[str, Array], state: Mapping[str, Any], path: str)
     except NntrainError as error:
         raise RunError(f"the model cannot be built: {error.problems[0].message}", path=path) from None
     except (KeyError, TypeError, ValueError) as error:
-        raise RunError(f"the model cannot be built from this checkpoint ({error})", path=path) from None
-    return TrainedModel(network, loss, preprocessing.task, preprocessing, metrics, state["epoch"])
+        reason = RunError(f"the model cannot be built from this checkpoint ({error})", path=path)
+        raise (explained(error) or reason) from None
+    return TrainedModel(network, loss, preprocessing.task, preprocessing, metrics, state["epoch"], notices)
+
+
+def _notices_of_plugins(needed: Any, path: str) -> list[str]:
+    """Refuse a checkpoint whose plug-ins are not loaded; return what to say of those that have changed."""
+    from nntrain.plugins import changed_plugins, refuse_missing, told_changed
+
+    refuse_missing(needed, path)
+    changed = changed_plugins(needed, path)
+    return [f"warning: {plugin.source.path}: {told_changed(plugin, before)}" for plugin, before in changed]

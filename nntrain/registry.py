@@ -18,6 +18,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import re
+import sys
 import typing
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -53,9 +54,12 @@ class Argument:
         return self.default is REQUIRED
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Entry(Generic[T]):
-    """A registered name: the class it builds, and arguments preset by this name (``momentum`` is ``sgd`` with some)."""
+    """A registered name: the class it builds, and arguments preset by this name (``momentum`` is ``sgd`` with some).
+
+    Two entries are never equal, so that what is made of one (a schema, say) is not taken for another's of its name.
+    """
 
     name: str
     factory: type[T]
@@ -127,15 +131,47 @@ class Registry(Generic[T]):
         _REGISTRIES[kind] = self
 
     def register(self, name: str, **preset: Any) -> Callable[[type[T]], type[T]]:
-        """Return a class decorator that enters the class under ``name``; ``preset`` arguments differ from its own."""
+        """Return a class decorator that enters the class under ``name``; ``preset`` arguments differ from its own.
+
+        Raises:
+            ConfigError: the name cannot be one, is taken, or the class is none of this kind.
+        """
+        if not isinstance(name, str) or not name.isidentifier():
+            raise ConfigError(f"expected a name such as 'my_{self.kind}' to register, got {_shown(name)}")
 
         def enter(factory: type[T]) -> type[T]:
-            if name in self._entries or self._modules.get(name, factory.__module__) != factory.__module__:
-                raise ConfigError(f"{self.kind} {quote(name)} is registered already, by {self.get(name).factory}")
-            self._entries[name] = Entry(name, factory, preset)
+            self.enter(Entry(name, factory, preset))
             return factory
 
         return enter
+
+    def enter(self, entry: Entry[T]) -> None:
+        """Make an entry known.
+
+        Raises:
+            ConfigError: the name is taken, or the class is none of this kind.
+        """
+        name, factory = entry.name, entry.factory
+        if not (isinstance(factory, type) and issubclass(factory, self.base)):
+            needed = f"{self.base.__module__}.{self.base.__name__}"
+            raise ConfigError(
+                f"{self.kind} {quote(name)}: expected a class derived from {needed}, got {_shown(factory)}"
+            )
+        if name in self._entries or self._modules.get(name, factory.__module__) != factory.__module__:
+            raise ConfigError(f"{self.kind} {quote(name)} is registered already, by {_shown(self.get(name).factory)}")
+        self._entries[name] = entry
+
+    def forget(self, name: str) -> None:
+        """Make a name of a user's unknown again."""
+        self._entries.pop(name, None)
+
+    def entries(self) -> dict[str, Entry[T]]:
+        """Return the entries by name that are loaded."""
+        return dict(self._entries)
+
+    def is_of_nntrain(self, name: str) -> bool:
+        """Return whether a name comes with nntrain."""
+        return name in self._modules
 
     def names(self) -> list[str]:
         """Return all registered names, sorted."""
@@ -184,6 +220,15 @@ class Registry(Generic[T]):
             listed = getattr(importlib.import_module(self._package), "NAMES", {}).get(self.kind, {})
             self._found = {name: f"{self._package}.{module}" for module, names in listed.items() for name in names}
         return self._found
+
+
+def _shown(thing: object) -> str:
+    """Return a class as messages name it: by its module, or by the file of a user's."""
+    name, module = getattr(thing, "__qualname__", None), str(getattr(thing, "__module__", ""))
+    if name is None:
+        return quote(thing)
+    file = None if module.startswith("nntrain.") else getattr(sys.modules.get(module), "__file__", None)
+    return f"{module}.{name}" if file is None else f"{name} of {file}"
 
 
 def split_spec(spec: str | Mapping[str, Any]) -> tuple[str, dict[str, Any]]:

@@ -68,6 +68,17 @@ def test_the_shown_errors_are_real(folder: Path) -> None:
     assert done.stderr == shown
 
 
+def test_the_plug_in_passes_its_checks_and_trains(folder: Path) -> None:
+    (folder / "my_layers.py").write_text(blocks("own: plug-in")[0], encoding="utf-8")
+    (folder / "own.yaml").write_text(blocks("own: config")[0], encoding="utf-8")
+    checked = nntrain(folder, "check-plugin", "my_layers.py")
+    assert checked.returncode == 0, checked.stderr
+    assert checked.stdout == blocks("own: report")[0]
+    for line in blocks("own: commands")[0].strip().splitlines():
+        done = nntrain(folder, *line.split()[1:])
+        assert done.returncode == 0, done.stderr
+
+
 def test_the_config_table_lists_every_config() -> None:
     listed = set(re.findall(r"\(configs/(\w+\.yaml)\)", README))
     assert listed == {path.name for path in (ROOT / "configs").glob("*.yaml")}

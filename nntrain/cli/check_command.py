@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from nntrain.cli.loading import loading
-from nntrain.cli.options import examples, json_option, output_of, set_option
+from nntrain.cli.options import examples, json_option, output_of, plugin_option, set_option
 from nntrain.cli.picture import PictureCommand, give_picture, graph_options
 from nntrain.errors import escape
 
@@ -22,20 +22,28 @@ from nntrain.errors import escape
 )
 @click.argument("config")
 @set_option
+@plugin_option
 @graph_options
 @json_option
 @click.pass_context
-def command(ctx: click.Context, config: str, overrides: tuple[str, ...], graph: str | None, file: str | None) -> None:
+def command(
+    ctx: click.Context,
+    config: str,
+    overrides: tuple[str, ...],
+    plugins: tuple[str, ...],
+    graph: str | None,
+    file: str | None,
+) -> None:
     """Validate CONFIG and its data without training: shapes, parameters, FLOPs, memory, what the data hold."""
     with loading():
         from nntrain import blas
+        from nntrain.cli.configs import user_config
         from nntrain.cli.output import labelled
         from nntrain.cli.tables import layer_table, layers_as_json
-        from nntrain.config.schema import load_config
         from nntrain.experiment import assemble
 
     output = output_of(ctx)
-    experiment = assemble(load_config(config, overrides))
+    experiment = assemble(user_config(output, config, overrides, plugins))
     prepared, network = experiment.prepared, experiment.network
     if give_picture(ctx, network, graph, file):
         for notice in prepared.notices:

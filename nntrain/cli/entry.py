@@ -6,6 +6,7 @@ import importlib
 import os
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 import click
 
@@ -13,7 +14,16 @@ from nntrain import __version__
 from nntrain.cli.output import Output
 from nntrain.cli.signals import Interrupted
 from nntrain.cli.usage import usage_error
-from nntrain.errors import ConfigError, NntrainError, Problem, ResourceError, did_you_mean, enumerate_names, quote
+from nntrain.errors import (
+    ConfigError,
+    NntrainError,
+    Problem,
+    ResourceError,
+    did_you_mean,
+    enumerate_names,
+    explained,
+    quote,
+)
 
 _COMMANDS = {
     "fit": "Train a network as a config file says.",
@@ -24,6 +34,7 @@ _COMMANDS = {
     "reproduce": "Train a run again: the same bits, or where they part.",
     "replay": "Make one update of a run again and show its numbers.",
     "check": "Validate a config and its data without training.",
+    "check-plugin": "Check layers, losses and the like of your own.",
     "new": "Write a commented, ready-to-run config for a CSV.",
     "show": "Show a run: summary, layers, metrics.",
     "runs": "List the runs of a folder.",
@@ -87,6 +98,8 @@ def run(arguments: list[str] | None = None) -> int:
     flags, arguments = _take(sys.argv[1:] if arguments is None else arguments, ("--json", "--debug"))
     output = Output(json="--json" in flags)
     output.prepare_streams()
+    if _plugins() is not None:  # those of an earlier command in this process
+        _plugins().forget_plugins()
     try:
         if not (arguments or output.json or "_NNTRAIN_COMPLETE" in os.environ):
             output.notice(group.get_help(click.Context(group, info_name="nntrain")))
@@ -100,7 +113,9 @@ def run(arguments: list[str] | None = None) -> int:
             import traceback
 
             traceback.print_exc()
-        return _report(error, output, arguments)
+        return _report(explained(error) or error, output, arguments)
+    finally:
+        output.give_stdout_back()
 
 
 def _take(arguments: Sequence[str], flags: Sequence[str]) -> tuple[set[str], list[str]]:
@@ -138,10 +153,16 @@ def _as_nntrain_error(error: BaseException, arguments: Sequence[str]) -> Nntrain
         return ResourceError(f"out of memory: {error}" if str(error) else "out of memory")
     if isinstance(error, OSError):
         return ResourceError(f"{error.strerror or error}", path=None if error.filename is None else str(error.filename))
-    return _BugError(
-        f"a bug in nntrain: {error}" if str(error) else "a bug in nntrain",
-        help="run again with nntrain --debug ... and report what it prints",
-    )
+    message = f"a bug in nntrain: {error}" if str(error) else "a bug in nntrain"
+    if _plugins() is not None and (active := _plugins().active_plugins()):
+        names = " ".join(plugin.source.path for plugin in active)
+        return _BugError(f"{message}, or in a plug-in", help=f"see what nntrain check-plugin {names} finds")
+    return _BugError(message, help="run again with nntrain --debug ... and report what it prints")
+
+
+def _plugins() -> Any:
+    """Return the package of plug-ins where something has loaded it, else None."""
+    return sys.modules.get("nntrain.plugins")
 
 
 class _BugError(NntrainError):

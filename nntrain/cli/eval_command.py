@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from nntrain.cli.loading import loading
-from nntrain.cli.options import checkpoint_option, examples, json_option, output_of, runs_dir_option
+from nntrain.cli.options import checkpoint_option, examples, json_option, output_of, plugin_option, runs_dir_option
 from nntrain.errors import escape
 
 
@@ -16,6 +16,7 @@ from nntrain.errors import escape
 @click.argument("run")
 @click.argument("csv")
 @runs_dir_option
+@plugin_option
 @checkpoint_option
 @click.option(
     "--unknown-class",
@@ -28,15 +29,24 @@ from nntrain.errors import escape
 @json_option
 @click.pass_context
 def command(
-    ctx: click.Context, run: str, csv: str, runs_dir: str, checkpoint: str, unknown_class: str, folder: str | None
+    ctx: click.Context,
+    run: str,
+    csv: str,
+    runs_dir: str,
+    plugins: tuple[str, ...],
+    checkpoint: str,
+    unknown_class: str,
+    folder: str | None,
 ) -> None:
     """Judge RUN (a directory, a name, or latest) on CSV, which holds the target column."""
     with loading():
+        from nntrain.cli.configs import use_plugins
         from nntrain.cli.tables import evaluation_text
         from nntrain.evaluating import evaluate_csv
         from nntrain.runs.catalog import resolve
 
     output = output_of(ctx)
+    use_plugins(output, plugins)
     opened = resolve(run, runs_dir)
     evaluation = evaluate_csv(opened, csv, checkpoint, unknown_class)  # type: ignore[arg-type]
     for notice in evaluation.notices:

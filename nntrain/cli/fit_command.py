@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from nntrain.cli.loading import loading
-from nntrain.cli.options import examples, json_option, output_of, runs_dir_option, set_option
+from nntrain.cli.options import examples, json_option, output_of, plugin_option, runs_dir_option, set_option
 
 
 @click.command(
@@ -21,6 +21,7 @@ from nntrain.cli.options import examples, json_option, output_of, runs_dir_optio
 )
 @click.argument("config", required=False)
 @set_option
+@plugin_option
 @runs_dir_option
 @click.option("--run-dir", metavar="DIR", help="Exactly this directory, which must not exist.")
 @click.option("--resume", metavar="RUN", help="Go on with this run; a CONFIG given is compared with its own.")

@@ -5,9 +5,10 @@ from __future__ import annotations
 from contextlib import nullcontext
 from typing import Any
 
+from nntrain.cli.configs import refuse_changed_plugins, run_config, use_plugins, user_config
 from nntrain.cli.fitting import conclude, key_overrides, new_run, tell_dry_run, tell_plan, train_watched
 from nntrain.cli.output import Output
-from nntrain.config.schema import Config, load_config
+from nntrain.config.schema import Config
 from nntrain.data.cache import reading_anew
 from nntrain.errors import ConfigError
 from nntrain.experiment import assemble
@@ -25,7 +26,7 @@ def _fit(output: Output, config: str | None, options: dict[str, Any]) -> int:
         return _resume(output, config, options)
     if config is None:
         raise ConfigError("fit needs a CONFIG, or --resume RUN", help="nntrain fit config.yaml")
-    loaded = load_config(config, key_overrides(options))
+    loaded = user_config(output, config, key_overrides(options), options["plugins"])
     if options["seeds"] or loaded.data.folds:
         from nntrain.cli.repeating import fit_many
 
@@ -53,8 +54,14 @@ def _resume(output: Output, config: str | None, options: dict[str, Any]) -> int:
     from nntrain.runs.catalog import resolve
 
     run = resolve(options["resume"], options["runs_dir"])
-    own = load_config(str(run.path / "config.yaml"))
-    wanted = wanted_config(own, config, options)
+    given = None
+    if config is None:
+        use_plugins(output, options["plugins"])
+    else:
+        given = user_config(output, config, key_overrides(options), options["plugins"])
+    own = run_config(run)
+    refuse_changed_plugins(run, options["force_config"])
+    wanted = wanted_config(run, own, given, options)
     if "repeats" in run.info:
         return resume_many(output, wanted, run, options)
     return resume_one(output, run, own, wanted, options, compares=config is not None)

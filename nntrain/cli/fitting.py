@@ -73,6 +73,7 @@ def new_run(experiment: Experiment, runs_dir: str, run_dir: str | None, name: st
         "epochs": config.epochs,
         "data": experiment.prepared.sources,
         "rows": experiment.prepared.row_counts(),
+        "plugins": experiment.plugins,
         "blas": blas.describe(),
         "threads": config.threads,
         **marks,

@@ -7,25 +7,33 @@ from typing import Any
 import click
 
 from nntrain.cli.loading import loading
-from nntrain.cli.options import examples, json_option, output_of
+from nntrain.cli.options import examples, json_option, output_of, plugin_option
 
 
-@click.command("list", epilog=examples("nntrain list", "nntrain list optimizer", "nntrain list layer dense"))
+@click.command(
+    "list",
+    epilog=examples(
+        "nntrain list", "nntrain list optimizer", "nntrain list layer dense", "nntrain list --plugin my_layers.py"
+    ),
+)
 @click.argument("kind", required=False)
 @click.argument("name", required=False)
+@plugin_option
 @json_option
 @click.pass_context
-def command(ctx: click.Context, kind: str | None, name: str | None) -> None:
+def command(ctx: click.Context, kind: str | None, name: str | None, plugins: tuple[str, ...]) -> None:
     """List what a config can name, with arguments.
 
     KIND is architecture, layer, loss, optimizer, schedule, metric, initializer or callback (plural works too); NAME is
     one of its names.
     """
     with loading():
+        from nntrain.cli.configs import use_plugins
         from nntrain.config.explain import describe
         from nntrain.registry import kinds, registry_of
 
     output = output_of(ctx)
+    use_plugins(output, plugins)
     chosen = kinds() if kind is None else [_singular(kind)]
     if kind is not None and name is not None:
         registry_of(chosen[0]).get(name)

@@ -33,6 +33,18 @@ def set_option(command: F) -> F:
     return option(command)
 
 
+def plugin_option(command: F) -> F:
+    """Add ``--plugin``."""
+    option = click.option(
+        "--plugin",
+        "plugins",
+        multiple=True,
+        metavar="FILE",
+        help="Load layers, losses and the like of your own from this Python file; repeatable.",
+    )
+    return option(command)
+
+
 def checkpoint_option(command: F) -> F:
     """Add ``--checkpoint``."""
     option = click.option(

@@ -25,6 +25,23 @@ class Output:
         self.json = json
         self.quiet = False
         self._document: dict[str, Any] = {}
+        self._kept: list[TextIO | None] = []
+
+    @property
+    def stdout(self) -> TextIO | None:
+        """What results are written to."""
+        return self._kept[0] if self._kept else sys.stdout
+
+    def keep_stdout(self) -> None:
+        """Keep stdout for results: what a user's code prints from now on goes to stderr."""
+        if not self._kept:
+            self._kept.append(sys.stdout)
+            sys.stdout = sys.stderr
+
+    def give_stdout_back(self) -> None:
+        """Let stdout be what it was before :meth:`keep_stdout`."""
+        if self._kept:
+            sys.stdout = self._kept.pop()
 
     def prepare_streams(self) -> None:
         """Let a character that the terminal's encoding lacks be shown escaped instead of failing."""
@@ -38,7 +55,7 @@ class Output:
         if self.json:
             self._document |= document or {}
         elif text:
-            self._write(sys.stdout, _escape_lines(text))
+            self._write(self.stdout, _escape_lines(text))
 
     def keep(self, document: dict[str, Any]) -> None:
         """Keep parts of the ``--json`` document for when the command ends, in whatever way."""
@@ -48,10 +65,10 @@ class Output:
         """Give a result that is a file of its own, such as a CSV: verbatim, but escaped on a terminal."""
         if self.json:
             self._document |= document
-        elif sys.stdout is not None and sys.stdout.isatty():
-            self._write(sys.stdout, _escape_lines(text.removesuffix("\n")))
+        elif self.stdout is not None and self.stdout.isatty():
+            self._write(self.stdout, _escape_lines(text.removesuffix("\n")))
         else:
-            self._write(sys.stdout, text.removesuffix("\n"))
+            self._write(self.stdout, text.removesuffix("\n"))
 
     def notice(self, text: str) -> None:
         """Tell something worth knowing."""
@@ -82,19 +99,20 @@ class Output:
         """Print the document of a command that has ended."""
         if self.json:
             self._dump({"status": "ok", "exit_code": code, "errors": [], **self._document})
-        if sys.stdout is not None:
-            sys.stdout.flush()
+        if self.stdout is not None:
+            self.stdout.flush()
 
     def close_stdout(self) -> None:
         """Stop writing to a stdout that takes nothing more, so that the interpreter does not complain at its end."""
-        _send_nowhere(sys.stdout)
+        if self.stdout is not None:
+            _send_nowhere(self.stdout)
 
     def _dump(self, document: dict[str, Any]) -> None:
         import json
 
         from nntrain.runs.plain_json import plain  # what is not finite becomes null
 
-        self._write(sys.stdout, json.dumps(plain(document), indent=2, allow_nan=False))
+        self._write(self.stdout, json.dumps(plain(document), indent=2, allow_nan=False))
 
     def _write(self, stream: TextIO | None, text: str) -> None:
         if stream is None:  # it was closed before we began (>&-): nobody wants to read it

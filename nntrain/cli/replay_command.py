@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from nntrain.cli.loading import loading
-from nntrain.cli.options import examples, json_option, output_of, runs_dir_option
+from nntrain.cli.options import examples, json_option, output_of, plugin_option, runs_dir_option
 
 
 @click.command(
@@ -20,15 +20,20 @@ from nntrain.cli.options import examples, json_option, output_of, runs_dir_optio
     help="Number of the update, from 1; left out: the one that failed, else the last.",
 )
 @runs_dir_option
+@plugin_option
 @click.option("-q", "--quiet", is_flag=True, help="Only warnings and errors on stderr.")
 @json_option
 @click.pass_context
-def command(ctx: click.Context, run: str, step: int | None, runs_dir: str, quiet: bool) -> int:
+def command(
+    ctx: click.Context, run: str, step: int | None, runs_dir: str, plugins: tuple[str, ...], quiet: bool
+) -> int:
     """Make update N of RUN again, and show the range of every layer's output and gradient; RUN stays as it is."""
     with loading():
+        from nntrain.cli.configs import use_plugins
         from nntrain.cli.replaying import show_update
         from nntrain.runs.catalog import resolve
 
     output = output_of(ctx)
     output.quiet = quiet
+    use_plugins(output, plugins)
     return show_update(output, resolve(run, runs_dir), step)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from nntrain.cli.configs import refuse_changed_plugins, run_config
 from nntrain.cli.output import Output
 from nntrain.cli.progress import Progress, number
 from nntrain.cli.rerunning import Countdown, cut_short
 from nntrain.cli.resuming import assemble_again
 from nntrain.cli.signals import INTERRUPTION
 from nntrain.cli.tables import table
-from nntrain.config import load_config
 from nntrain.errors import RunError
 from nntrain.evaluating import refuse_parent
 from nntrain.replaying import Replay, replay
@@ -21,7 +21,9 @@ def show_update(output: Output, run: Run, step: int | None) -> int:
     """Make an update of a run again and show it; return the exit code."""
     refuse_parent(run)
     wanted = _deciding_step(run) if step is None else step
-    experiment = assemble_again(load_config(str(run.path / "config.yaml")), run)
+    config = run_config(run)
+    refuse_changed_plugins(run, goes_on=False)
+    experiment = assemble_again(config, run)
     bars: list[Progress] = []
 
     def observer(trainer: Trainer) -> Progress:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from nntrain.cli.configs import run_config
 from nntrain.cli.output import Output
 from nntrain.cli.rerunning import (
     COMPARED,
@@ -21,11 +22,11 @@ from nntrain.cli.rerunning import (
     was_interrupted,
 )
 from nntrain.cli.resuming import assemble_again, lost_data
-from nntrain.config import load_config
 from nntrain.errors import ResourceError, RunError
 from nntrain.evaluating import refuse_parent
 from nntrain.experiment import Experiment
 from nntrain.fitting import Outcome
+from nntrain.plugins import changed_plugins
 from nntrain.runs import plain_json
 from nntrain.runs.environment import changed_since, describe_environment
 from nntrain.runs.run import Run
@@ -67,8 +68,7 @@ def reproduce(output: Output, run: Run) -> int:
     state, ended = run.checkpoints.look(), run.info["status"] in ("finished", "early_stopped", "diverged")
     if state is None and not ended:
         raise RunError("the run has no checkpoint, so there is nothing to reproduce", path=str(run.path))
-    config = load_config(str(run.path / "config.yaml"))
-    experiment = assemble_again(config, run, checks_data=False)
+    experiment = assemble_again(run_config(run), run, checks_data=False)
     rows = run.read_metrics()
     if state is not None and not ended:
         rows = rows[: state["epoch"]]
@@ -93,6 +93,8 @@ def _changes(experiment: Experiment, run: Run, again: Run) -> list[Change]:
     found = [
         (f"data {path}", f"SHA-256 {sha256[:16]}", "gone or changed") for path, sha256 in lost_data(experiment, run)
     ]
+    for plugin, before in changed_plugins(run.info.get("plugins") or [], str(run.path)):
+        found.append((f"plug-in {plugin.source.path}", f"SHA-256 {before[:16]}", plugin.source.sha256[:16]))
     found += changed_since(run.info, {**describe_environment(), "blas": again.info["blas"]})
     for epoch in run.info.get("config_changed_after", []):
         found.append(("config", f"another one up to epoch {epoch}", "config.yaml from the start"))

@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from nntrain.cli.configs import run_config
 from nntrain.cli.fitting import conclude, key_overrides, tell_dry_run, train_watched
 from nntrain.cli.output import Output
-from nntrain.config import load_config
 from nntrain.config.schema import Config
 from nntrain.errors import RunError, quote
 from nntrain.experiment import Experiment, assemble
 from nntrain.fitting import Outcome, complete_config
 from nntrain.runs.run import Run
 
-MAY_DIFFER = frozenset({"name", "threads"})
-"""Keys that have no say in what is computed."""
+MAY_DIFFER = frozenset({"name", "threads", "plugins"})
+"""Keys that have no say in what is computed; of plug-ins the content has, wherever they are."""
 
 FOLLOW_THE_DATA = ("loss", "metrics")
 """Keys that a config may leave out, and that are known once the data are read."""
@@ -74,12 +74,12 @@ def assemble_again(config: Config, run: Run, checks_data: bool = True) -> Experi
     return experiment.first_batch_alone() if run.info.get("overfit_batch") else experiment
 
 
-def wanted_config(own: Config, config: str | None, options: dict[str, Any]) -> Config:
+def wanted_config(run: Run, own: Config, given: Config | None, options: dict[str, Any]) -> Config:
     """Return the config to go on with: the run's own, with more epochs where they are asked for."""
     overrides = key_overrides(options)
-    if config is None and not overrides:
+    if given is None and not overrides:
         return own
-    given = load_config(own.path if config is None else config, overrides)
+    given = given or run_config(run, overrides)
     if not options["force_config"]:
         theirs = given.resolved(absolute_paths=True)
         ours = own.resolved()
@@ -116,7 +116,8 @@ def differences(ours: dict[str, Any], theirs: dict[str, Any]) -> list[tuple[str,
     a, b = _flat(ours), _flat(theirs)
     found = [(key, a.get(key), b.get(key)) for key in sorted({*a, *b}) if a.get(key) != b.get(key)]
     grown = theirs["epochs"] >= ours["epochs"]
-    return [item for item in found if item[0] not in MAY_DIFFER and not (item[0] == "epochs" and grown)]
+    checked = [item for item in found if item[0].partition(".")[0] not in MAY_DIFFER]
+    return [item for item in checked if not (item[0] == "epochs" and grown)]
 
 
 def _flat(values: Any, key: str = "") -> dict[str, Any]:

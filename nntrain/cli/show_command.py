@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from nntrain.cli.loading import loading
-from nntrain.cli.options import examples, json_option, output_of, runs_dir_option
+from nntrain.cli.options import examples, json_option, output_of, plugin_option, runs_dir_option
 from nntrain.cli.picture import PictureCommand, give_picture, graph_options
 
 
@@ -22,15 +22,20 @@ from nntrain.cli.picture import PictureCommand, give_picture, graph_options
 )
 @click.argument("run")
 @runs_dir_option
+@plugin_option
 @graph_options
 @json_option
 @click.pass_context
-def command(ctx: click.Context, run: str, runs_dir: str, graph: str | None, file: str | None) -> None:
+def command(
+    ctx: click.Context, run: str, runs_dir: str, plugins: tuple[str, ...], graph: str | None, file: str | None
+) -> None:
     """Show RUN: how it ended, its best epoch, its layers, and how its metrics went."""
     with loading():
+        from nntrain.cli.configs import use_plugins
         from nntrain.evaluating import load_trained
         from nntrain.runs.catalog import resolve
 
+    use_plugins(output_of(ctx), plugins)
     opened = resolve(run, runs_dir)
     wants_picture = graph is not None or file is not None
     if wants_picture and give_picture(ctx, load_trained(opened, "last").network, graph, file):

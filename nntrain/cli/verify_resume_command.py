@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from nntrain.cli.loading import loading
-from nntrain.cli.options import examples, json_option, output_of, set_option
+from nntrain.cli.options import examples, json_option, output_of, plugin_option, set_option
 
 
 @click.command(
@@ -17,6 +17,7 @@ from nntrain.cli.options import examples, json_option, output_of, set_option
 )
 @click.argument("config")
 @set_option
+@plugin_option
 @click.option(
     "--pieces",
     type=click.IntRange(min=2),
@@ -28,9 +29,16 @@ from nntrain.cli.options import examples, json_option, output_of, set_option
 @click.option("-q", "--quiet", is_flag=True, help="Only warnings and errors on stderr.")
 @json_option
 @click.pass_context
-def command(ctx: click.Context, config: str, overrides: tuple[str, ...], pieces: int, quiet: bool) -> int:
+def command(
+    ctx: click.Context,
+    config: str,
+    overrides: tuple[str, ...],
+    plugins: tuple[str, ...],
+    pieces: int,
+    quiet: bool,
+) -> int:
     """Train as CONFIG says twice, once stopped and resumed again and again; compare metrics and checkpoints."""
     with loading():
         from nntrain.cli.verifying import verify
 
-    return verify(output_of(ctx), config, overrides, pieces, quiet)
+    return verify(output_of(ctx), config, overrides, plugins, pieces, quiet)

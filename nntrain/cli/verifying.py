@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from nntrain.cli.configs import user_config
 from nntrain.cli.output import Output
 from nntrain.cli.rerunning import (
     Countdown,
@@ -18,7 +19,6 @@ from nntrain.cli.rerunning import (
     was_interrupted,
 )
 from nntrain.cli.resuming import assemble_again, go_on
-from nntrain.config import load_config
 from nntrain.config.schema import Config
 from nntrain.experiment import assemble
 from nntrain.fitting import Outcome
@@ -41,10 +41,12 @@ def places_to_stop(updates: int, per_epoch: int, count: int) -> list[int]:
     return sorted(place for place in places if 0 < place < updates)
 
 
-def verify(output: Output, path: str, overrides: Sequence[str], pieces: int, quiet: bool) -> int:
+def verify(
+    output: Output, path: str, overrides: Sequence[str], plugins: Sequence[str], pieces: int, quiet: bool
+) -> int:
     """Compare a training without a stop to one with many; return the exit code, 4 where they differ."""
     output.quiet = quiet
-    config = load_config(path, overrides)
+    config = user_config(output, path, overrides, plugins)
     with tempfile.TemporaryDirectory(prefix="nntrain-verify-") as folder:
         return _verify(output, config, Path(folder), pieces)
 

@@ -5,8 +5,7 @@ Importing this package loads neither YAML nor pydantic; they come with the first
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -15,10 +14,8 @@ if TYPE_CHECKING:
 __all__ = ["load_config"]
 
 
-def load_config(
-    path: str, overrides: Sequence[str] = (), load_plugins: Callable[[Sequence[Path]], None] | None = None
-) -> Config:
+def load_config(path: str, overrides: Sequence[str] = (), plugins: Sequence[str] | None = ()) -> Config:
     """Read, override, check and complete a config; see :func:`nntrain.config.schema.load_config`."""
     from nntrain.config import schema
 
-    return schema.load_config(path, overrides, load_plugins)
+    return schema.load_config(path, overrides, plugins)

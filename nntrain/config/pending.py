@@ -9,10 +9,7 @@ from nntrain.config.schema import Config
 from nntrain.errors import ConfigError
 
 # Key path, value at which nothing is asked for, and what to do instead.
-PENDING: tuple[tuple[KeyPath, Any, str], ...] = (
-    (("plugins",), [], "use what nntrain list shows"),
-    (("tensorboard",), False, "read metrics.jsonl of the run"),
-)
+PENDING: tuple[tuple[KeyPath, Any, str], ...] = ((("tensorboard",), False, "read metrics.jsonl of the run"),)
 
 
 def refuse_pending(config: Config) -> None:

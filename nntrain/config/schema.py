@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from nntrain.config.issues import Issue, Level, issues_of
 from nntrain.config.load import Document, load_document
 from nntrain.config.overrides import apply_overrides
 from nntrain.config.place import KeyPath, dotted
+from nntrain.config.plugging import load_named, refuse_missing
 from nntrain.config.problems import locate, problem_of
 from nntrain.config.sections import Settings, name_from
 from nntrain.config.specs import plain
@@ -70,7 +71,7 @@ class Config(Settings):
         """
         values = {key: plain(value) for key, value in self.model_dump().items()}
         if absolute_paths:
-            values["plugins"] = [self._absolute(file) for file in self.plugins]
+            values["plugins"] = [self._absolute_plugin(name) for name in self.plugins]
             values["data"]["train"] = [self._absolute(file) for file in self.data.train]
             for key, words in _WORDS_FOR_FILES.items():
                 text = values["data"][key]
@@ -81,6 +82,11 @@ class Config(Settings):
     def _absolute(self, text: str) -> str:
         # Not Path.resolve, which would follow links and so move data that a link keeps in place.
         return os.path.abspath(self.resolve_path(text))  # noqa: PTH100
+
+    def _absolute_plugin(self, name: str) -> str:
+        from nntrain.plugins import is_file_name
+
+        return self._absolute(name) if is_file_name(name) else name
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Config) and self.resolved() == other.resolved()
@@ -123,44 +129,39 @@ def _defaulted(written: Any, complete: dict[str, Any], above: KeyPath) -> list[K
     return found
 
 
-def load_config(
-    path: str, overrides: Sequence[str] = (), load_plugins: Callable[[Sequence[Path]], None] | None = None
-) -> Config:
+def load_config(path: str, overrides: Sequence[str] = (), plugins: Sequence[str] | None = ()) -> Config:
     """Read, override, check and complete the config at ``path``.
 
     Args:
         path: of the YAML file.
         overrides: ``KEY=VALUE`` texts of ``--set``.
-        load_plugins: called with the files of ``plugins`` before names are looked up.
+        plugins: to be loaded beside those that the config names; None for a run's own config, which loads none.
 
     Raises:
         ConfigError: with all problems there are.
+        RunError: a run's own config names a plug-in that is not loaded.
     """
     # Relative paths in a config that comes through a pipe start where the user is.
     directory = Path(path).parent if Path(path).is_file() else Path()
-    return config_from(load_document(path), overrides, directory, load_plugins)
+    return config_from(load_document(path), overrides, directory, plugins)
 
 
 def config_from(
     document: Document,
     overrides: Sequence[str] = (),
     directory: Path | None = None,
-    load_plugins: Callable[[Sequence[Path]], None] | None = None,
+    plugins: Sequence[str] | None = (),
 ) -> Config:
     """Return the config a document holds; see :func:`load_config`."""
     directory = Path(document.path).parent if directory is None else directory
     if not isinstance(document.values, dict) and not (document.values is None and overrides):
         raise _no_mapping(document)
     apply_overrides(document, overrides, _DEFAULTS)
-    if load_plugins is not None:
-        load_plugins([directory / file for file in _plugins(document)])
+    if plugins is None:
+        refuse_missing(document)
+    else:
+        load_named(document, directory, plugins)
     return _checked(document, directory)
-
-
-def _plugins(document: Document) -> list[str]:
-    files = document.values.get("plugins")
-    files = [files] if isinstance(files, str) else files
-    return [file for file in files if isinstance(file, str)] if isinstance(files, list) else []
 
 
 def _checked(document: Document, directory: Path) -> Config:

@@ -69,7 +69,7 @@ class Settings(Section):
     name: str = Field("", description="begins the name of the run directory; the file's stem where left out")
     seed: Annotated[int, Ge(0)] = Field(0, description="of everything random")
     plugins: Annotated[list[Name], ONE_OR_MORE, Says("a list of files")] = Field(
-        [], description="Python files with layers, losses and optimizers of your own"
+        [], description="Python files with layers, losses and the like of your own, or names of installed plug-ins"
     )
     data: DataSection = Field(description="the table")
     architecture: Annotated[dict[str, Any], Spec("architecture")] = Field(

@@ -109,8 +109,7 @@ def _article(kind: str) -> str:
 
 
 @cache
-def _model(kind: str, entry_key: tuple[str, int]) -> type[BaseModel]:
-    entry = registry_of(kind).get(entry_key[0])
+def _model(kind: str, entry: Entry[Any]) -> type[BaseModel]:
     fields: dict[str, Any] = {f"argument_{i}": _field(argument) for i, argument in enumerate(_arguments(entry))}
     return create_model(f"{kind}_{entry.name}", __config__=STRICT, **fields)
 
@@ -121,7 +120,7 @@ def model_of(kind: str, name: str) -> type[BaseModel]:
     Its fields are called ``argument_0``, ... with the arguments as aliases, so that no argument's name can collide
     with a method of pydantic's.
     """
-    return _model(kind, (name, id(registry_of(kind).get(name).factory)))
+    return _model(kind, registry_of(kind).get(name))
 
 
 def _arguments(entry: Entry[Any]) -> list[Any]:

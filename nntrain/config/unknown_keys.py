@@ -6,14 +6,16 @@ All of this runs only when a config has such a key, so it may look through all r
 from __future__ import annotations
 
 import typing
+from collections.abc import Iterator
 from functools import cache
+from typing import Any
 
 from pydantic import BaseModel
 
 from nntrain.config.issues import Level
 from nntrain.config.sections import Settings
 from nntrain.errors import closest, enumerate_names, quote, shorten
-from nntrain.registry import registry_of
+from nntrain.registry import Entry, registry_of
 
 # What other tools call our keys.
 _SYNONYMS = {
@@ -124,6 +126,16 @@ _SYNONYMS = {
     "zoom_range": "zoom",
 }
 
+# Where the arguments of registered things belong.
+_HOMES = {
+    "optimizer": "optimizer",
+    "architecture": "architecture",
+    "schedule": "optimizer.learning_rate",
+    "layer": "architecture.layers",
+    "loss": "loss",
+    "callback": "callbacks",
+}
+
 
 def unknown_key(key: str, level: Level) -> tuple[str, str | None]:
     """Return the message about an unknown key, without its path, and a remedy.
@@ -176,26 +188,27 @@ def keys_of(level: Level) -> str:
     return f"{shorten(level.name)} takes: {known}" if level.name else f"known: {known}"
 
 
-@cache
 def homes() -> dict[str, str]:
     """Return where each key of the schema belongs, the likeliest place where there are several; empty is the top."""
+    return _homes(tuple((home, tuple(_entries(kind))) for kind, home in _HOMES.items()))
+
+
+def _entries(kind: str) -> Iterator[Entry[Any]]:
+    registry = registry_of(kind)
+    return (registry.get(name) for name in registry.names())
+
+
+@cache
+def _homes(registered: tuple[tuple[str, tuple[Entry[Any], ...]], ...]) -> dict[str, str]:
+    """Return the homes where just these things are registered, a plug-in's among them."""
     found = dict.fromkeys(Settings.model_fields, "")
     for name, field in Settings.model_fields.items():
         section = _section(field.annotation)
         for key in section.model_fields if section else ():
             found.setdefault(key, name)
-    for kind, home in (
-        ("optimizer", "optimizer"),
-        ("architecture", "architecture"),
-        ("schedule", "optimizer.learning_rate"),
-        ("layer", "architecture.layers"),
-        ("loss", "loss"),
-        ("callback", "callbacks"),
-    ):
-        registry = registry_of(kind)
-        for name in registry.names():
-            for argument in registry.get(name).arguments:
-                found.setdefault(argument.name, home)
+    for home, entries in registered:
+        for argument in (argument for entry in entries for argument in entry.arguments):
+            found.setdefault(argument.name, home)
     return found
 
 

@@ -130,15 +130,18 @@ class Network:
             ConfigError: a layer cannot take this shape.
             OtherShapesError: the parameters would have other shapes.
         """
-        root = copy.deepcopy(self._blueprint)
         return Network(
-            root,
+            self.unbuilt(),
             self.in_shape if in_shape is None else in_shape,
             seed=self.seed,
             dtype=self.dtype,
             shared=self.store,
             input_gradient=self.input_gradient,
         )
+
+    def unbuilt(self) -> Layer:
+        """Return a copy of the root as it was before it was built."""
+        return copy.deepcopy(self._blueprint)
 
     def state(self) -> dict[str, Array]:
         """Return all values by parameter name: the arrays of a checkpoint (views, not copies)."""

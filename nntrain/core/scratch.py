@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -15,12 +15,15 @@ class ScratchOwner:
 
     Attributes:
         dtype: of the arrays that :meth:`scratch` gives where no other is asked for.
+        allocates: whether a step takes new memory, which is slower; a class that cannot do without says so.
 
     >>> owner = ScratchOwner()
     >>> whole = owner.scratch("y", (8, 3))
     >>> np.shares_memory(whole, owner.scratch("y", (5, 3)))
     True
     """
+
+    allocates: ClassVar[bool] = False
 
     dtype: np.dtype[Any] = np.dtype(np.float32)
     _arrays: dict[str, Array]

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from nntrain.core.array import Array, Shape
 from nntrain.core.layer import LAYERS, Context, Layer, LayerLike
+from nntrain.errors import ConfigError, quote
 
 
 @LAYERS.register("sequential")
@@ -33,6 +34,8 @@ class Sequential(Layer):
         shape = in_shape
         for layer in self.layers:
             shape = layer.build(shape)
+            if not isinstance(shape, tuple):  # of a user's layer, which no type checker has seen
+                raise _no_shape(layer, shape)
         for before, layer in itertools.pairwise(self.layers):
             layer.follow(before)
         return shape
@@ -53,3 +56,10 @@ class Sequential(Layer):
     def skip_input_gradient(self) -> bool:
         self.needs_input_gradient = False
         return all(layer.skip_input_gradient() for layer in self.layers)
+
+
+def _no_shape(layer: Layer, found: object) -> ConfigError:
+    from nntrain.plugins import place_of_method
+
+    message = f"layer {quote(LAYERS.name_of(layer))} ({layer.name}): build returned {quote(found)}, expected a tuple"
+    return ConfigError(message, **place_of_method(type(layer), "build"))

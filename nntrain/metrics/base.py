@@ -12,6 +12,7 @@ import numpy as np
 
 from nntrain.core.array import Array
 from nntrain.core.task import Task, TaskKind
+from nntrain.errors import ConfigError, shorten
 from nntrain.metrics import exact
 from nntrain.registry import Registered, Registry
 
@@ -133,7 +134,15 @@ def evaluate(metrics: Mapping[str, Metric], predictions: Predictions) -> tuple[d
 def _finite_value(metric: Metric, predictions: Predictions) -> float:
     if predictions.faults is not None:
         raise Undefined(predictions.faults)
-    value = float(metric(predictions))
+    value = metric(predictions)
+    try:
+        value = float(value)
+    except (TypeError, ValueError):
+        from nntrain.plugins import place_of_method
+
+        place = place_of_method(type(metric), "__call__")
+        message = f"metric {METRICS.name_of(metric)} gave {shorten(str(value))}, expected a number"
+        raise ConfigError(message, **place) from None
     if not math.isfinite(value):
         raise Undefined(f"it came out as {value}")
     return value

@@ -69,12 +69,14 @@ class Optimizer:
         slots: names of the vectors of the parameters' size that the rule keeps from step to step. A rule whose
             arguments decide what it keeps sets them in its constructor.
         scratches: how many vectors of a block's size the rule needs within a step.
+        allocates: whether an update takes new memory, which is slower; a rule that cannot do without says so.
         decoupled: whether weight decay is decoupled.
         state: the slots' vectors by name, all that a checkpoint stores; it is loaded by copying into them.
     """
 
     slots: tuple[str, ...] = ()
     scratches: ClassVar[int] = 0
+    allocates: ClassVar[bool] = False
 
     def __init__(self, learning_rate: Rate, weight_decay: float = 0.0, decoupled: bool = False) -> None:
         self.learning_rate = learning_rate

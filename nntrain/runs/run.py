@@ -11,7 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from nntrain.errors import NntrainError, RunError, escape, quote
+from nntrain.errors import NntrainError, RunError, escape, explained, quote
 from nntrain.runs import plain_json
 from nntrain.runs.environment import describe_environment
 from nntrain.runs.evaluation import Evaluation, chosen_folder, place_of, read_evaluations, write_evaluation
@@ -261,6 +261,8 @@ class Run:
     def _say_how_it_ended(self, error: BaseException) -> None:
         if isinstance(error, NntrainError):
             status, reason = "failed", error.problems[0].message
+        elif (told := explained(error)) is not None:
+            status, reason = "failed", f"{told.problems[0].place}: {told.problems[0].message}"
         elif not isinstance(error, Exception):  # Ctrl-C and its kin
             status, reason = "interrupted", "stopped at once"
         else:

@@ -252,7 +252,7 @@ def _small(case: OptimizerCase) -> None:
 
 
 @OPTIMIZER_SUITE.check("nothing is allocated after the second update")
-def _no_allocation(case: OptimizerCase) -> None:
+def _no_allocation(case: OptimizerCase) -> str | None:
     size = 8192
     optimizer, value = case.bound(size, np.float32), case.values(size, np.float32)
     source, gradient = case.gradient(1, size, np.float32), np.empty(size, np.float32)
@@ -262,7 +262,7 @@ def _no_allocation(case: OptimizerCase) -> None:
         gradient[...] = source
         optimizer.update(value, gradient, next(count), 1e-3)
 
-    require_no_allocation(update)
+    return require_no_allocation(update, optimizer)
 
 
 @OPTIMIZER_SUITE.check("no global random generator is used")

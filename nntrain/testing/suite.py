@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import gc
 import random
+import traceback
 import tracemalloc
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Generic, Protocol, TypeVar
 
 import numpy as np
@@ -40,23 +41,33 @@ SMALL_BUFFER = 16
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One line of the table: what was checked, whether it held, and if not, what was found."""
+    """One line of the table: what was checked, whether it held, and if not, what was found.
+
+    Attributes:
+        detail: what was found; of a check that held, why it was not asked for, where it was not.
+        frames: files and lines of the calls that an error passed through, the innermost last.
+    """
 
     name: str
     passed: bool
     detail: str = ""
+    frames: tuple[tuple[str, int], ...] = field(default=(), repr=False, compare=False)
 
 
 class Suite(Generic[Case]):
-    """A list of named checks; each takes the case and raises an AssertionError where a promise is broken."""
+    """A list of named checks.
+
+    Each takes the case and raises an AssertionError where a promise is broken; one that a class declares not to keep
+    returns its declaration.
+    """
 
     def __init__(self) -> None:
-        self._checks: list[tuple[str, Callable[[Case], None]]] = []
+        self._checks: list[tuple[str, Callable[[Case], str | None]]] = []
 
-    def check(self, name: str) -> Callable[[Callable[[Case], None]], Callable[[Case], None]]:
+    def check(self, name: str) -> Callable[[Callable[[Case], str | None]], Callable[[Case], str | None]]:
         """Return a decorator that enters a check."""
 
-        def enter(function: Callable[[Case], None]) -> Callable[[Case], None]:
+        def enter(function: Callable[[Case], str | None]) -> Callable[[Case], str | None]:
             self._checks.append((name, function))
             return function
 
@@ -73,26 +84,25 @@ class Suite(Generic[Case]):
         return [_run(name, function, case) for name, function in self._checks]
 
 
-def _run(name: str, function: Callable[[Case], None], case: Case) -> Check:
+def _run(name: str, function: Callable[[Case], str | None], case: Case) -> Check:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error")
-            function(case)
-    except AssertionError as error:
-        return Check(name, False, str(error) or "the promise is broken")
-    except NntrainError as error:
-        return Check(name, False, error.problems[0].message)
+            remark = function(case)
     except Exception as error:
-        # Whatever a plug-in raises is a finding about the plug-in, with the place it was raised at.
-        return Check(name, False, f"{type(error).__name__}: {shorten(str(error), 200)}{_place(error)}")
-    return Check(name, True)
+        return failed_check(name, error)
+    return Check(name, True, remark or "")
 
 
-def _place(error: Exception) -> str:
-    trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    return "" if trace is None else f" ({trace.tb_frame.f_code.co_filename}:{trace.tb_lineno})"
+def failed_check(name: str, error: Exception) -> Check:
+    """Return the finding that an error is: a promise that is broken, or whatever a plug-in raises."""
+    frames = tuple((frame.f_code.co_filename, line) for frame, line in traceback.walk_tb(error.__traceback__))
+    if isinstance(error, AssertionError):
+        return Check(name, False, str(error) or "the promise is broken", frames)
+    if isinstance(error, NntrainError):
+        return Check(name, False, error.problems[0].message, frames)
+    place = f" ({frames[-1][0]}:{frames[-1][1]})" if frames else ""
+    return Check(name, False, f"{type(error).__name__}: {shorten(str(error), 200)}{place}", frames)
 
 
 def assert_passes(checks: Sequence[Check]) -> None:
@@ -143,12 +153,14 @@ def require_no_global_randomness(action: Callable[[], object]) -> None:
     require(python_before == random.getstate(), "it draws from the global state of the module random")
 
 
-def require_no_allocation(action: Callable[[], object]) -> None:
-    """Require that ``action`` allocates next to nothing from its third call on.
+def require_no_allocation(action: Callable[[], object], thing: Any = None) -> str | None:
+    """Require that ``action`` allocates next to nothing from its third call on, unless its class says it does.
 
     Where a NumPy call mixes dtypes (a mask times a float) it casts through a buffer of its own, of 8192 numbers however
     long the arrays are. That buffer is made small meanwhile, so that what is left is what grows with the arrays.
     """
+    if getattr(thing, "allocates", False):
+        return "not asked for: the class says that it allocates"
     action()
     action()
     buffer = np.setbufsize(SMALL_BUFFER)
@@ -164,8 +176,9 @@ def require_no_allocation(action: Callable[[], object]) -> None:
             tracemalloc.stop()
     require(
         allocated <= MOST_ALLOCATED,
-        f"it allocates {allocated} bytes in a step; use self.scratch(...) and out=",
+        f"it allocates {allocated} bytes in a step; use self.scratch(...) and out=, or say allocates = True",
     )
+    return None
 
 
 def _allocated(action: Callable[[], object]) -> int:

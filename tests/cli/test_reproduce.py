@@ -20,6 +20,22 @@ epochs: 4
 batch_size: 4
 """
 
+PLUGIN = """\
+from nntrain.core.layer import LAYERS, Layer
+
+
+@LAYERS.register("twice")
+class Twice(Layer):
+    def build(self, in_shape):
+        return in_shape
+
+    def forward(self, x, ctx):
+        return 2 * x
+
+    def backward(self, dy):
+        return 2 * dy
+"""
+
 
 @pytest.fixture
 def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
@@ -164,3 +180,19 @@ def test_what_cannot_be_reproduced(config: Path, capsys: pytest.CaptureFixture[s
     (run / "run.json").write_text(json.dumps({**info, "status": "interrupted"}))
     assert command(["reproduce", "run"]) == 4
     assert "nothing to reproduce" in capsys.readouterr().err
+
+
+def test_a_changed_plug_in_is_told(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    mine = config.parent / "mine.py"
+    mine.write_text(PLUGIN)
+    more = ["--set", "plugins=mine.py", "--set", "architecture={layers: [twice]}"]
+    fit(config, *more)
+    assert command(["reproduce", "run", "--quiet"]) == 4
+    assert "pass --plugin" in capsys.readouterr().err
+    assert command(["reproduce", "run", "--quiet", "--plugin", "mine.py"]) == 0
+    mine.write_text(PLUGIN.replace("2 * x", "3 * x"))
+    capsys.readouterr()
+    assert command(["reproduce", "run", "--quiet", "--plugin", "mine.py"]) == 4
+    assert "mine.py: SHA-256" in capsys.readouterr().out
+    assert command(["replay", "run", "--step", "2", "--plugin", "mine.py"]) == 4
+    assert "the plug-in has changed" in capsys.readouterr().err

@@ -14,19 +14,20 @@ import pytest
 from nntrain.cli.entry import run
 
 ROOT = Path(__file__).parent.parent.parent
-COMMANDS = ["fit", "eval", "predict", "compare", "check", "new", "show", "runs", "list", "schema"]
+COMMANDS = ["fit", "eval", "predict", "compare", "check", "check-plugin", "new", "show", "runs", "list", "schema"]
 OPTIONS = {
     "fit": "--set --runs-dir --run-dir --resume --force-config --seeds --threads --no-cache --quiet --json "
-    "--overfit-batch --dry-run",
-    "eval": "--checkpoint --unknown-class --json --output --runs-dir",
-    "predict": "--output --runs-dir --json --checkpoint",
+    "--overfit-batch --dry-run --plugin",
+    "eval": "--checkpoint --unknown-class --json --output --runs-dir --plugin",
+    "predict": "--output --runs-dir --json --checkpoint --plugin",
     "compare": "--sort --filter --format --json --runs-dir",
-    "check": "--set --graph --output --json",
+    "check": "--set --graph --output --json --plugin",
+    "check-plugin": "--json",
     "new": "--target --output --force --json",
-    "show": "--runs-dir --graph --output --json",
+    "show": "--runs-dir --graph --output --json --plugin",
     "runs": "--runs-dir --json",
-    "list": "--json",
-    "schema": "--json",
+    "list": "--json --plugin",
+    "schema": "--json --plugin",
 }
 
 MISTAKES = [
@@ -201,7 +202,7 @@ def completion(words: str, position: int) -> list[str]:
 
 
 def test_the_shell_completes_commands_options_and_choices() -> None:
-    assert completion("nntrain c", 1) == ["compare", "check"]
+    assert completion("nntrain c", 1) == ["compare", "check", "check-plugin"]
     assert completion("nntrain fit --s", 2) == ["--set", "--seeds"]
     assert completion("nntrain eval latest x.csv --unknown-class w", 5) == ["wrong"]
 

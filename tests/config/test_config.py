@@ -163,6 +163,7 @@ def test_paths_are_relative_to_the_file(tmp_path: Path) -> None:
     folder = tmp_path / "configs"
     folder.mkdir()
     (folder / "c.yaml").write_text(BASE + "plugins: p.py\n")
+    (folder / "p.py").write_text("from nntrain.losses.base import LOSSES, Loss\nLOSSES.register('own_loss')(Loss)\n")
     found = load_config(str(folder / "c.yaml"))
     assert found.directory == folder
     assert found.data.train == ["a.csv"]
@@ -175,11 +176,14 @@ def test_paths_are_relative_to_the_file(tmp_path: Path) -> None:
     assert moved["data"]["validation"] == 0.2
 
 
-def test_plugins_are_loaded_before_names_are_looked_up() -> None:
-    seen: list[Path] = []
-    with pytest.raises(ConfigError):
-        config_from(parse_text(BASE + "plugins: [p.py]\nloss: own_loss\n", "d/c.yaml"), load_plugins=seen.extend)
-    assert seen == [Path("d/p.py")]
+def test_plugins_are_loaded_before_names_are_looked_up(tmp_path: Path) -> None:
+    (tmp_path / "p.py").write_text("from nntrain.losses.base import LOSSES, Loss\nLOSSES.register('own_loss')(Loss)\n")
+    text = BASE + "plugins: [p.py]\nloss: own_loss\n"
+    assert config_from(parse_text(text, str(tmp_path / "c.yaml"))).loss == {"name": "own_loss"}
+    with pytest.raises(ConfigError, match=r"plugins: .*file not found"):
+        config_from(parse_text(text, "d/c.yaml"))
+    with pytest.raises(ConfigError, match="unknown loss 'own_loss'"):
+        config(BASE + "loss: own_loss\n")
 
 
 def test_folds_stand_for_validation() -> None:
@@ -190,12 +194,11 @@ def test_folds_stand_for_validation() -> None:
 
 def test_pending_keys_are_refused_together_at_their_lines() -> None:
     refuse_pending(config(BASE))
-    text = "data:\n  train: a\n  target: y\nplugins: [a.py]\narchitecture: mlp\ntensorboard: true\n"
+    text = "data:\n  train: a\n  target: y\narchitecture: mlp\ntensorboard: true\n"
     with pytest.raises(ConfigError) as caught:
         refuse_pending(config(text))
     assert [(found.line, found.message) for found in caught.value.problems] == [
-        (4, "plugins: not supported yet"),
-        (6, "tensorboard: not supported yet"),
+        (5, "tensorboard: not supported yet"),
     ]
 
 

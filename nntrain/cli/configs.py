@@ -1,0 +1,65 @@
+"""A command's config and plug-ins: the one place where a command line leads to code of the user's own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from nntrain.cli.output import Output
+
+if TYPE_CHECKING:
+    from nntrain.config.schema import Config
+    from nntrain.runs.run import Run
+
+
+def user_config(output: Output, path: str, overrides: Sequence[str], plugins: Sequence[str]) -> Config:
+    """Return the config that a command line names, its plug-ins loaded and those of ``--plugin`` beside them."""
+    from nntrain.config.schema import load_config
+
+    config = load_config(path, overrides, plugins)
+    if config.plugins:
+        output.keep_stdout()
+    return config
+
+
+def run_config(run: Run, overrides: Sequence[str] = ()) -> Config:
+    """Return a run's own config, which loads no plug-in: those it names are to be loaded already.
+
+    Raises:
+        RunError: one of them is not.
+    """
+    from nntrain.config.schema import load_config
+
+    return load_config(str(run.path / "config.yaml"), overrides, plugins=None)
+
+
+def use_plugins(output: Output, plugins: Sequence[str]) -> None:
+    """Load the plug-ins of ``--plugin`` for a command without a config."""
+    if plugins:
+        from nntrain.config.plugging import load_plugins
+
+        load_plugins(plugins)
+        output.keep_stdout()
+
+
+def refuse_changed_plugins(run: Run, goes_on: bool) -> None:
+    """Refuse to go on with a run whose plug-ins are not what it was trained with.
+
+    Args:
+        run: to go on with.
+        goes_on: whether to go on with changed ones all the same.
+
+    Raises:
+        RunError: one is missing, or has changed.
+    """
+    remembered = run.info.get("plugins")
+    if not remembered:
+        return
+    from nntrain.errors import Problem, RunError
+    from nntrain.plugins import changed_plugins, refuse_missing, told_changed
+
+    refuse_missing(remembered, str(run.path))
+    changed = changed_plugins(remembered, str(run.path))
+    if changed and not goes_on:
+        help = "restore it, or go on with it as it is now: --force-config"
+        raise RunError(Problem(told_changed(p, before), path=p.source.path, help=help) for p, before in changed)

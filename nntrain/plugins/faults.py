@@ -1,0 +1,76 @@
+"""Errors of a user's code, told as errors at a line of the user's file."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+
+from nntrain.errors import ConfigError, NntrainError, shorten
+
+_FRAME = re.compile(r'^ *File "(.+)", line (\d+)', re.MULTILINE)
+
+_LONGEST = 300
+
+_EXTRAS = {"autograd": "autograd"}
+"""Modules that come with an extra of nntrain's."""
+
+
+def place_in(error: BaseException, owns: Callable[[str], bool]) -> tuple[str, int] | None:
+    """Return file and line of the innermost call in a user's own file, or None where the error does not come from one.
+
+    Args:
+        error: with its traceback, or, from another process, with one in its notes.
+        owns: whether a file is the user's.
+    """
+    found = None
+    trace = error.__traceback__
+    while trace is not None:
+        if owns(trace.tb_frame.f_code.co_filename):
+            found = (trace.tb_frame.f_code.co_filename, trace.tb_lineno)
+        trace = trace.tb_next
+    written = "\n".join([str(error), *getattr(error, "__notes__", ())]) if found is None else ""
+    frames = [(file, int(line)) for file, line in _FRAME.findall(written) if owns(file)]
+    return frames[-1] if frames else found
+
+
+def fault_of(error: BaseException, owns: Callable[[str], bool], default: str) -> ConfigError:
+    """Return the error that a user is told of instead of one that a plug-in raised.
+
+    Args:
+        error: as raised.
+        owns: whether a file is the plug-in's.
+        default: file that is named where no line of the plug-in's is known.
+    """
+    path, line = place_in(error, owns) or (default, None)
+    if isinstance(error, NntrainError):
+        places: Iterable[tuple[str | None, int | None]] = ((p.path, p.line) for p in error.problems)
+        return ConfigError(
+            replace(problem, path=known or path, line=number if known else line)
+            for problem, (known, number) in zip(error.problems, places, strict=True)
+        )
+    if isinstance(error, SyntaxError) and error.filename is not None and owns(error.filename):
+        column = error.offset if error.offset and error.offset > 0 else None
+        return ConfigError(f"not valid Python: {error.msg}", path=error.filename, line=error.lineno, column=column)
+    return ConfigError(described(error), path=path, line=line, help=_remedy(error))
+
+
+def described(error: BaseException) -> str:
+    """Return an error in one line, with its class: the user is a programmer here.
+
+    >>> described(ZeroDivisionError("division by zero")), described(SystemExit(0))
+    ('ZeroDivisionError: division by zero', 'it ends the program: SystemExit: 0')
+    """
+    lines = str(error).strip().splitlines()
+    first = lines[-1 if str(error).startswith("Traceback") else 0] if lines else ""
+    text = f"{type(error).__name__}: {shorten(first, _LONGEST)}" if first else type(error).__name__
+    return f"it ends the program: {text}" if isinstance(error, SystemExit) else text
+
+
+def _remedy(error: BaseException) -> str | None:
+    if not isinstance(error, ModuleNotFoundError):
+        return None
+    extra = _EXTRAS.get((error.name or "").split(".")[0])
+    if extra is not None:
+        return f'pip install "nntrain[{extra}]"'
+    return "a plug-in is one file; what it imports must be installed"

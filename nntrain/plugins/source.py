@@ -1,0 +1,143 @@
+"""What a plug-in's name means: a file, or a module that an installed package offers."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+
+from nntrain.errors import ConfigError, closest, did_you_mean, enumerate_names, escape, quote, reason_of
+
+GROUP = "nntrain.plugins"
+"""The group of entry points by which an installed package offers its modules."""
+
+LARGEST = 4 << 20
+"""Bytes of the largest file that is read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """The text of a plug-in, read once: what is hashed is what is executed.
+
+    Attributes:
+        name: of the file without its folders, or of the entry point.
+        path: of the file as the user typed it.
+        sha256: of the content.
+        text: of the file.
+        place: of the file, whatever folder is the current one.
+        module: of an entry point, already imported; None where a file is to be executed.
+    """
+
+    name: str
+    path: str
+    sha256: str
+    text: str
+    place: str
+    module: ModuleType | None = None
+
+
+def is_file_name(name: str) -> bool:
+    """Return whether a plug-in's name is that of a file, and not of an entry point.
+
+    >>> is_file_name("my_layers.py"), is_file_name("shared/layers"), is_file_name("my_layers")
+    (True, True, False)
+    """
+    return name.endswith(".py") or "/" in name or os.sep in name
+
+
+def name_of(name: str) -> str:
+    """Return what a plug-in is called, wherever its file is.
+
+    >>> name_of("../shared/my_layers.py"), name_of("my_layers")
+    ('my_layers.py', 'my_layers')
+    """
+    return Path(name).name if is_file_name(name) else name
+
+
+def read_source(name: str, directory: Path) -> Source:
+    """Return the source of the file of a name, which may be relative to ``directory``.
+
+    Raises:
+        ConfigError: there is no such file, or it is no text.
+    """
+    path = str(directory / name)
+    content = _read(path)
+    place = os.path.abspath(path)  # noqa: PTH100 - links stay what they are
+    return Source(name_of(name), path, hashlib.sha256(content).hexdigest(), _decoded(content, path), place)
+
+
+def source_of_module(name: str, module: ModuleType) -> Source:
+    """Return the source of an entry point's module; of a package all its files count."""
+    files = _files_of(module)
+    digest = hashlib.sha256()
+    for file in files:
+        digest.update(_read(str(file)))
+    first = str(files[0]) if files else name
+    text = _read(first).decode("utf-8", "replace") if files else ""
+    return Source(name, first, digest.hexdigest(), text, first, module)
+
+
+def module_of_entry_point(name: str) -> str:
+    """Return the name of the module that an entry point stands for.
+
+    Raises:
+        ConfigError: no installed package has such an entry point.
+    """
+    from importlib.metadata import entry_points
+
+    points = {point.name: point.module for point in entry_points(group=GROUP)}
+    if name not in points:
+        known = f"installed are: {enumerate_names(sorted(points))}; " if points else ""
+        message = f"no plug-in {quote(name)} is installed{did_you_mean(name, points)}"
+        raise ConfigError(message, help=f"{known}a file is named with its ending, {escape(name)}.py")
+    return points[name]
+
+
+def _files_of(module: ModuleType) -> list[Path]:
+    """Return a module's file, or all files of a package, its first one first."""
+    file = getattr(module, "__file__", None)
+    first = [Path(file)] if file else []
+    folders = [Path(folder) for folder in getattr(module, "__path__", ())]
+    others = sorted(file for folder in folders for file in folder.rglob("*.py"))
+    return [*first, *(file for file in others if file not in first)]
+
+
+def _read(path: str) -> bytes:
+    try:
+        with Path(path).open("rb") as file:
+            content = file.read(LARGEST + 1)
+    except FileNotFoundError:
+        raise _missing(path) from None
+    except IsADirectoryError:
+        raise ConfigError("is a directory, not a Python file", path=path) from None
+    except OSError as error:
+        raise ConfigError(f"the plug-in cannot be read: {reason_of(error)}", path=path) from None
+    except ValueError as error:
+        raise ConfigError(f"the plug-in cannot be read: {error}", path=path) from None
+    if len(content) > LARGEST:
+        raise ConfigError(f"larger than {LARGEST >> 20} MiB, so it is no plug-in", path=path)
+    return content
+
+
+def _missing(path: str) -> ConfigError:
+    folder = Path(path).parent
+    if not folder.is_dir():
+        return ConfigError(f"file not found; there is no directory '{escape(str(folder))}'", path=path)
+    try:
+        names = sorted(file.name for file in folder.glob("*.py"))
+    except OSError:
+        names = []  # only a hint is lost
+    close = closest(Path(path).name, names)
+    help = f"did you mean '{escape(str(folder / close))}'?" if close else None
+    return ConfigError("file not found", path=path, help=help)
+
+
+def _decoded(content: bytes, path: str) -> str:
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content[: error.start].count(b"\n") + 1
+        message = f"not UTF-8: byte 0x{content[error.start]:02x} at offset {error.start}"
+        raise ConfigError(message, path=path, line=line, help="save it as UTF-8") from None

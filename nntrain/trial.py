@@ -1,0 +1,104 @@
+"""A user's own layers and loss on a first small batch, before anything is trained: do shapes and types fit?
+
+nntrain's own keep their contracts by their tests; what a plug-in breaks would show somewhere else, in a layer behind.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from nntrain.core.array import Array, Shape
+from nntrain.core.layer import LAYERS, Context, Layer
+from nntrain.core.network import Network
+from nntrain.errors import ConfigError, explained, quote
+from nntrain.losses.base import LOSSES, Loss
+from nntrain.plugins import place_of_method, plugin_of
+
+ROWS = 2
+
+
+def try_layers(network: Network) -> None:
+    """Pass zeros forward and backward through a twin of a network and look at what plug-ins' layers return.
+
+    Raises:
+        ConfigError: a shape or type is not what the layer itself said, at the line of its method.
+    """
+    root = network.unbuilt()
+    own = [layer for layer in root.walk() if plugin_of(type(layer)) is not None]
+    if not own:
+        return
+    for layer in own:
+        _watch(layer)
+    options: dict[str, Any] = {"seed": network.seed, "dtype": network.dtype, "input_gradient": network.input_gradient}
+    twin = Network(root, network.in_shape, shared=network.store, **options)
+    statistics = network.store.buffer.copy()
+    x, dy = (np.zeros((ROWS, *shape), twin.dtype) for shape in (twin.in_shape, twin.out_shape))
+    try:
+        with np.errstate(all="ignore"):
+            twin.forward(x)
+            twin.store.begin_step()
+            twin.forward(x, Context(training=True))
+            twin.backward(dy)
+    finally:
+        network.store.buffer[...] = statistics  # the twin shares them
+
+
+def _watch(layer: Layer) -> None:
+    build, forward, backward = layer.build, layer.forward, layer.backward
+    shapes: dict[str, Shape] = {}
+
+    def watched_build(in_shape: Shape) -> Shape:
+        shapes["out"] = build(in_shape)
+        return shapes["out"]
+
+    def watched_forward(x: Array, ctx: Context) -> Array:
+        y = forward(x, ctx)
+        _require(layer, "forward", y, (len(x), *shapes["out"]), "build said")
+        shapes["x"] = x.shape
+        return y
+
+    def watched_backward(dy: Array) -> Array | None:
+        dx = backward(dy)
+        if dx is not None or layer.needs_input_gradient:
+            _require(layer, "backward", dx, shapes["x"], "x has")
+        return dx
+
+    layer.build, layer.forward = watched_build, watched_forward  # type: ignore[method-assign]
+    layer.backward = watched_backward  # type: ignore[method-assign]
+
+
+def _require(layer: Layer, method: str, found: Any, shape: Shape, source: str) -> None:
+    if not isinstance(found, np.ndarray):
+        raise _fault(layer, method, f"{method} returned {type(found).__name__}, expected an array")
+    if found.shape != shape:
+        raise _fault(layer, method, f"{method} returned shape {found.shape}, {source} {shape}")
+    if found.dtype != layer.dtype:
+        raise _fault(layer, method, f"{method} returned {found.dtype}, and the network computes in {layer.dtype}")
+
+
+def _fault(layer: Layer, method: str, message: str) -> ConfigError:
+    place = place_of_method(type(layer), method)
+    return ConfigError(f"layer {quote(LAYERS.name_of(layer))} ({layer.name}): {message}", **place)
+
+
+def try_loss(loss: Loss, target: Array) -> None:
+    """Take a plug-in's loss of predictions of 0 for the first targets.
+
+    Raises:
+        ConfigError: it fails, or its gradient has another shape than the prediction.
+    """
+    if plugin_of(type(loss)) is None:
+        return
+    first = target[:ROWS]
+    prediction = np.zeros((len(first), loss.outputs(loss.task)), np.float32)
+    name, method = quote(LOSSES.name_of(loss)), "rows_and_gradient"
+    try:
+        _, gradient = loss.value_and_grad(prediction, first)
+    except Exception as error:
+        reason = ConfigError(f"loss {name}: it fails on a first batch: {error}", **place_of_method(type(loss), method))
+        raise (explained(error) or reason) from None
+    if gradient.shape != prediction.shape:
+        message = f"loss {name}: the gradient has shape {gradient.shape}, the prediction {prediction.shape}"
+        raise ConfigError(message, **place_of_method(type(loss), method))
