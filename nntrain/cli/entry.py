@@ -11,7 +11,7 @@ import click
 
 from nntrain import __version__
 from nntrain.cli.output import Output
-from nntrain.cli.signals import Interrupted
+from nntrain.cli.signals import INTERRUPTION, Interrupted
 from nntrain.cli.usage import usage_error
 from nntrain.errors import ConfigError, NntrainError, Problem, ResourceError, did_you_mean, enumerate_names, quote
 
@@ -86,6 +86,7 @@ def run(arguments: list[str] | None = None) -> int:
     output = Output(json="--json" in flags)
     output.prepare_streams()
     try:
+        INTERRUPTION.check()
         if not (arguments or output.json or "_NNTRAIN_COMPLETE" in os.environ):
             output.notice(group.get_help(click.Context(group, info_name="nntrain")))
             return 2
