@@ -35,20 +35,22 @@ happened to, with each epoch once and no temporary file left.
 - **SIGKILL at a system call**: strace names every call that opens, makes, writes, syncs, renames, links or removes
   something in the run directory, and the process is killed at each of them in turn; once for a training from its start,
   once for one that goes on with a run that has torn rows and temporary files to tidy up.
-- **A system call fails**: the same calls, each failing once with ENOSPC, EIO, EDQUOT, EROFS and EACCES. The command must
-  end with code 6 and name a file of the run, or with code 0 where it could do without; no traceback. The line above each
-  of the two counts the faults that came to pass.
-- **Renames**: a SIGKILL cannot show a missing sync, as the kernel keeps what was written. So the trace is read: what is
-  renamed must have been synced, rows before the checkpoint that has them, and the folder after it.
-- **Signals**: SIGINT, SIGTERM and SIGHUP at a time drawn evenly from what follows the moment at which nntrain's handlers
-  stand. The exit code must be 130, 143 or 129 (or 0 for a training that had just finished), with no traceback, and with
-  the command that goes on where there is a run. Before that moment Python starts, and ends in its own way.
-- **Disks** are file systems in memory, from too small for anything to just too small; the run goes on when there is room.
+- **A system call fails**: the same calls, each failing once with one of ENOSPC, EIO, EDQUOT, EROFS and EACCES. The
+  command must end with code 6 and name a file of the run, or with code 0 where it could do without; no traceback. The
+  line above each of the two counts the faults that came to pass.
+- **Renames**: a SIGKILL cannot show a missing sync, as the kernel keeps what was written. So the trace is read: what
+  is renamed must have been synced, rows before the checkpoint that has them, and the folder after it.
+- **Signals**: SIGINT, SIGTERM and SIGHUP at a time drawn evenly from what follows the moment at which nntrain's
+  handlers stand. The exit code must be 130, 143 or 129 (or 0 for a training that had just finished), with no
+  traceback, and with the command that goes on where there is a run. Before that moment Python starts, and ends in its
+  own way.
+- **Disks** are file systems in memory, from too small for anything to just too small; the run goes on when there is
+  room.
 - **Flipped bits** are found in `last.safetensors`; what is then used must equal `previous.safetensors`.
 - **Bad files** are those of `tests/faults`, each with its own place and words.
-- **Changed files** are changed by chance: bits, spans, tokens that readers stumble over; checkpoints mostly with a right
-  checksum. Each must be read or refused with an error of ours within 5 seconds and 3 GiB of address space. Any other
-  exception, and a warning, counts as a failure.
+- **Changed files** are changed by chance: bits, spans, tokens that readers stumble over; checkpoints mostly with a
+  right checksum. Each must be read or refused with an error of ours within 5 seconds and 3 GiB of address space. Any
+  other exception, and a warning, counts as a failure.
 
 Not shown here: what a loss of power does to a disk that acknowledges a sync without doing it, file systems other than
 the ones named above, and other systems than Linux.

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import click
 
 from nntrain import __version__
-from nntrain.cli.output import Output
+from nntrain.cli.output import Output, ReaderGoneError
 from nntrain.cli.signals import INTERRUPTION, Interrupted
 from nntrain.cli.usage import usage_error
 from nntrain.errors import ConfigError, NntrainError, Problem, ResourceError, did_you_mean, enumerate_names, quote
@@ -114,7 +114,7 @@ def _report(error: BaseException, output: Output, arguments: Sequence[str]) -> i
     if isinstance(error, (SystemExit, click.exceptions.Exit)):
         code = error.code if isinstance(error, SystemExit) else error.exit_code
         return code if isinstance(code, int) else 1
-    if isinstance(error, BrokenPipeError):
+    if isinstance(error, (ReaderGoneError, BrokenPipeError)):
         output.close_stdout()
         return 141
     if isinstance(error, (Interrupted, KeyboardInterrupt)):

@@ -10,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from nntrain.cli.output import Output
+from nntrain.cli.output import Output, ReaderGoneError
 from nntrain.cli.progress import Progress
 from nntrain.cli.signals import INTERRUPTION, Interrupted
 from nntrain.cli.tables import fit_summary, layer_table
@@ -138,7 +138,7 @@ def conclude(output: Output, outcome: Outcome) -> int:
 def tell_interrupted(output: Output, path: Path, text: str, document: dict[str, Any]) -> int:
     """Tell, with --quiet too, how to go on with a run that a signal has ended after saving; return the exit code."""
     output.warning(f"interrupted and saved; go on with: {resume_command(path)}")
-    with suppress(ResourceError, BrokenPipeError):  # a terminal that has closed is what the signal told of
+    with suppress(ResourceError, ReaderGoneError):  # a terminal that has closed is what the signal told of
         output.result(text, document)
     return 128 + (INTERRUPTION.number or signal.SIGINT)
 

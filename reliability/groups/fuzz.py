@@ -35,7 +35,7 @@ def measure(settings: Settings) -> Findings:
     lab, findings = settings.stepped_lab(), Findings()
     sources = _sources(settings, lab)
     pieces = 1 if settings.quick else 2 * settings.jobs
-    count = settings.count(40_000, 200) // pieces
+    count = settings.count(10_000, 200) // pieces
     cases = [(kind, number) for kind in WHAT for number in range(pieces)]
     answers = settings.spread("fuzz", cases, lambda case: _fuzz(settings, lab, *case, count, sources[case[0]]))
     for kind, what in WHAT.items():
