@@ -133,7 +133,7 @@ def resume(trainer: Trainer, run: Run) -> None:
     arrays, state = loaded
     try:
         trainer.load(Snapshot(dict(arrays), dict(state)))
-    except (KeyError, TypeError) as error:
+    except (LookupError, TypeError, AttributeError) as error:
         raise RunError(f"the checkpoint lacks what training goes on from ({error})", path=str(run.path)) from None
     except ValueError as error:
         raise RunError(

@@ -22,8 +22,10 @@ from nntrain.config import load_config
 from nntrain.errors import NntrainError
 from nntrain.evaluating import load_trained
 from nntrain.experiment import assemble
+from nntrain.fitting import Checkpoints, resume
 from nntrain.runs import checkpoint
 from nntrain.runs.run import Run
+from nntrain.train.trainer import Trainer
 
 SLOWEST = 5.0
 """Seconds within which a file must be read or refused."""
@@ -82,7 +84,32 @@ def _readers(folder: Path) -> dict[str, Callable[[Path], object]]:
         "config": lambda path: load_config(str(path)),
         "table": lambda path: assemble(load_config(str(folder / "config.yaml"))),
         "model": lambda path: load_trained(_run_with(folder, path), "last"),
+        "training": _resumes(folder),
     }
+
+
+def _resumes(folder: Path) -> Callable[[Path], object]:
+    """Return what goes on with a checkpoint, as ``fit --resume`` does."""
+    trainers: list[Trainer] = []
+
+    def go_on(path: Path) -> None:
+        run = _run_with(folder, path)
+        if not trainers:
+            experiment = assemble(load_config(str(run.path / "config.yaml")))
+            trainers.append(experiment.trainer(run.recorder, Checkpoints(run, experiment), Unseen(), lambda: None))
+        resume(trainers[0], run)
+
+    return go_on
+
+
+class Unseen:
+    """Watches a training that nobody looks at."""
+
+    def updated(self) -> None:
+        pass
+
+    def epoch_ended(self, row: object) -> None:
+        pass
 
 
 def _run_with(folder: Path, path: Path) -> Run:

@@ -26,12 +26,13 @@ TOKENS = {
         b"\xe2\x80\xae", b"\x1b[2J", b"\x1f\x8b", b"PK\x03\x04", b"<html>", b"9" * 400, b"a" * 5000, b",,,,,",
     ],
 }  # fmt: skip
-TOKENS["model"] = TOKENS["checkpoint"]
+CHECKPOINTS = ("checkpoint", "model", "training")
+TOKENS |= dict.fromkeys(CHECKPOINTS, TOKENS["checkpoint"])
 
 
 def mutate(kind: str, content: bytes, other: bytes, chance: Random) -> bytes:
     """Return a file of a kind, changed in one to eight places; ``other`` is a second file of that kind."""
-    if kind in ("checkpoint", "model") and chance.random() < 0.8:
+    if kind in CHECKPOINTS and chance.random() < 0.8:
         return _forged(content, chance, TOKENS[kind])
     return _changed(content, other, chance, TOKENS[kind])
 

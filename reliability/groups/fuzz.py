@@ -20,6 +20,7 @@ SECONDS = 3600.0
 WHAT = {
     "checkpoint": "changed checkpoints read or refused",
     "model": "changed checkpoints with a right checksum, made a network of or refused",
+    "training": "changed checkpoints with a right checksum, gone on with or refused",
     "config": "changed configs checked or refused",
     "table": "changed CSV files prepared or refused",
 }
@@ -56,6 +57,7 @@ def _sources(settings: Settings, lab: Lab) -> dict[str, list[Path]]:
     return {
         "checkpoint": checkpoints,
         "model": checkpoints[1:2],
+        "training": checkpoints[1:],
         "config": sorted([*(ROOT / "configs").rglob("*.yaml"), *faults.glob("yaml_*.yaml")]),
         "table": [iris, *sorted(faults.glob("csv_*.csv"))],
     }
@@ -64,6 +66,7 @@ def _sources(settings: Settings, lab: Lab) -> dict[str, list[Path]]:
 def _fuzz(settings: Settings, lab: Lab, kind: str, number: int, count: int, sources: list[Path]) -> dict[str, object]:
     folder = settings.scratch / f"fuzz-{kind}-{number}"
     shutil.copytree(lab.reference, folder / "run")
+    (folder / "run" / "checkpoints" / "previous.safetensors").unlink()  # else it would be used instead
     (folder / "config.yaml").write_text(CONFIG, encoding="utf-8")
     seed = f"{settings.seed} {kind} {number}"
     command = [sys.executable, str(CHILD), kind, seed, str(count), str(folder), *map(str, sources)]
