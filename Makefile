@@ -26,7 +26,7 @@ bench:
 
 # About an hour on two cores; what needs strace or root is told as not measured where there is none.
 reliability:
-	$(PYTHON) reliability/run.py --page
+	$(PYTHON) reliability/run.py; code=$$?; $(PYTHON) reliability/run.py --page; exit $$code
 
 # A sample of everything, in a minute; the test suite has a still smaller one.
 reliability-quick:

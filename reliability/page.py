@@ -13,7 +13,7 @@ TEXT = """# Reliability
 What nntrain survived, by the last full run of [reliability/](../reliability/README.md):
 
 ```sh
-python reliability/run.py --page
+python reliability/run.py && python reliability/run.py --page
 ```
 
 Faults are put on a training of iris with dropout, batch norm, Adam, a cosine schedule, validation and metrics, and a
@@ -61,7 +61,7 @@ def page(stored: Mapping[str, dict[str, Any]]) -> str:
     """Return the page of what the groups found."""
     places: dict[str, list[str]] = {}
     for name, found in stored.items():
-        places.setdefault(sentence(found), []).append(name)
+        places.setdefault(sentence(found), []).append(f"{name} (a sample)" if found.get("quick") else name)
     told = [f"{place}." if len(places) == 1 else f"- {', '.join(names)}: {place}." for place, names in places.items()]
     return TEXT.format(table=table(stored), places="\n".join(told), failures=failures(stored))
 

@@ -9,6 +9,7 @@ import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from lab import ROOT
 
@@ -32,7 +33,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--jobs", type=int, default=os.cpu_count() or 1, metavar="N", help="cases at a time")
     made.add_argument("--out", type=Path, default=ROOT / "reliability" / "results", metavar="FOLDER", help="of results")
     made.add_argument("--scratch", type=Path, metavar="FOLDER", help="keep what is made on the way in this new folder")
-    made.add_argument("--page", action="store_true", help="write docs/reliability.md of all results there are")
+    made.add_argument("--page", action="store_true", help="write docs/reliability.md of earlier results and end")
     return made
 
 
@@ -45,17 +46,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
         line.error(f"unknown group {unknown[0]!r} (known: {', '.join(GROUPS)})")
     if options.jobs < 1:
         line.error("--jobs: at least 1")
+    if options.page:
+        page.write(PAGE, stored(options.out))
+        return 0
     with tempfile.TemporaryDirectory(prefix="nntrain-reliability-") as made:
         scratch = options.scratch or Path(made)
         scratch.mkdir(parents=True, exist_ok=True)
         _prepare_environment(scratch)
         settings = Settings(scratch, options.seed, options.quick, options.jobs)
         all_good = measure(options.groups or list(GROUPS), settings, options.out)
-    stored = {name: found for name in GROUPS if (found := findings.load(options.out, name))}
-    print(page.table(stored))
-    if options.page:
-        page.write(PAGE, stored)
+    print(page.table(stored(options.out)))
     return 0 if all_good else 1
+
+
+def stored(out: Path) -> dict[str, dict[str, Any]]:
+    """Return what the groups found, of those that were measured."""
+    return {name: found for name in GROUPS if (found := findings.load(out, name))}
 
 
 def _prepare_environment(scratch: Path) -> None:

@@ -34,16 +34,22 @@ def measure(settings: Settings) -> Findings:
 def _seconds_to_entry(lab: Lab) -> float | None:
     """Return how long Python takes until nntrain's handlers stand, None where that cannot be seen."""
     started = time.monotonic()
-    process = start(lab.fit(lab.case(0) / "run"))
+    process = start(lab.fit(lab.case(0) / "run"), preexec_fn=_take_none_for_ignored)
     entered = time.monotonic() - started if wait_until(lambda: takes_signals(process), process) else None
     finish(process)
     return entered
 
 
+def _take_none_for_ignored() -> None:
+    """Undo what ``nohup`` has done for this tool: nntrain leaves a signal ignored that is."""
+    for name in CODES:
+        signal.signal(getattr(signal, name), signal.SIG_DFL)
+
+
 def _send(lab: Lab, number: int, name: str, seconds: float) -> tuple[str, int | None, list[str]]:
     folder = lab.case(number)
     place = folder / "run"
-    process = start(lab.fit(place))
+    process = start(lab.fit(place), preexec_fn=_take_none_for_ignored)
     wait_until(lambda: takes_signals(process), process)
     time.sleep(seconds)
     process.send_signal(getattr(signal, name))
