@@ -1,7 +1,7 @@
 # Developer's shortcuts; the README's commands do not need them.
 PYTHON ?= .venv/bin/python
 
-.PHONY: test lint docs oracles bench
+.PHONY: test lint docs oracles bench reliability reliability-quick
 
 test:
 	$(PYTHON) -m pytest -q -n 2
@@ -23,3 +23,11 @@ bench:
 	$(PYTHON) -m pip install -q -e '.[bench]'
 	$(PYTHON) benchmarks/held_out.py
 	$(PYTHON) benchmarks/run.py
+
+# About an hour on two cores; what needs strace or root is told as not measured where there is none.
+reliability:
+	$(PYTHON) reliability/run.py; code=$$?; $(PYTHON) reliability/run.py --page; exit $$code
+
+# A sample of everything, in a minute; the test suite has a still smaller one.
+reliability-quick:
+	$(PYTHON) reliability/run.py --quick --out reliability/results/quick

@@ -146,7 +146,7 @@ def put_at(trainer: Trainer, checkpoint: tuple[dict[str, Array], dict[str, Any]]
     arrays, state = checkpoint
     try:
         trainer.load(Snapshot(dict(arrays), dict(state)))
-    except (KeyError, TypeError) as error:
+    except (LookupError, TypeError, AttributeError) as error:
         raise RunError(f"the checkpoint lacks what training goes on from ({error})", path=str(run.path)) from None
     except ValueError as error:
         raise RunError(

@@ -14,7 +14,7 @@ from nntrain.core.array import Array
 from nntrain.core.network import Network
 from nntrain.core.task import Task
 from nntrain.data.pipeline import Preprocessing
-from nntrain.errors import NntrainError, RunError, explained
+from nntrain.errors import NntrainError, RunError, explained, quote
 from nntrain.losses.base import LOSSES, Loss
 from nntrain.metrics.base import METRICS, Metric
 from nntrain.models.base import ARCHITECTURES
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 FORMAT = 2
 """Version of what :func:`describe_model` writes."""
+
+_SPOILT = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, MemoryError)
+"""What values of a wrong kind or size make of the code that takes them for right ones."""
 
 
 @dataclass
@@ -88,27 +91,16 @@ def load_model(arrays: Mapping[str, Array], state: Mapping[str, Any], path: str)
         RunError: the checkpoint is of another format, names what this version does not know, or needs a plug-in that is
             not loaded.
     """
-    model = state["model"]
-    if model.get("format") != FORMAT:
-        raise RunError(f"the model's format is {model.get('format')!r}, this version reads {FORMAT}", path=path)
-    notices = _notices_of_plugins(model["plugins"], path) if "plugins" in model else []
+    model = state.get("model")
+    needed = model.get("plugins") if isinstance(model, dict) else None
+    notices = [] if needed is None else _notices_of_plugins(needed, path)
     try:
-        preprocessing = Preprocessing.load(model["preprocessing"], under("preprocessing", arrays))
-        loss = LOSSES.build(model["loss"])
-        loss.build(preprocessing.task)
-        layout = FeatureLayout.of(preprocessing.form)
-        architecture = ARCHITECTURES.build(model["architecture"])
-        network = build_network(
-            architecture, layout, loss, preprocessing.task, model["output_activation"], model["seed"]
-        )
-        network.load_state(under("weights", arrays))
-        metrics = {name: METRICS.build(spec) for name, spec in model["metrics"].items()}
+        return _load_model(arrays, state, notices)
     except NntrainError as error:
         raise RunError(f"the model cannot be built: {error.problems[0].message}", path=path) from None
-    except (KeyError, TypeError, ValueError) as error:
+    except _SPOILT as error:
         reason = RunError(f"the model cannot be built from this checkpoint ({error})", path=path)
         raise (explained(error) or reason) from None
-    return TrainedModel(network, loss, preprocessing.task, preprocessing, metrics, state["epoch"], notices)
 
 
 def _notices_of_plugins(needed: Any, path: str) -> list[str]:
@@ -118,3 +110,18 @@ def _notices_of_plugins(needed: Any, path: str) -> list[str]:
     refuse_missing(needed, path)
     changed = changed_plugins(needed, path)
     return [f"warning: {plugin.source.path}: {told_changed(plugin, before)}" for plugin, before in changed]
+
+
+def _load_model(arrays: Mapping[str, Array], state: Mapping[str, Any], notices: list[str]) -> TrainedModel:
+    model, epoch = state["model"], state["epoch"]
+    if model.get("format") != FORMAT or not isinstance(epoch, int):
+        raise RunError(f"the model's format is {quote(model.get('format'))}, this version reads {FORMAT}")
+    preprocessing = Preprocessing.load(model["preprocessing"], under("preprocessing", arrays))
+    loss = LOSSES.build(model["loss"])
+    loss.build(preprocessing.task)
+    layout = FeatureLayout.of(preprocessing.form)
+    architecture = ARCHITECTURES.build(model["architecture"])
+    network = build_network(architecture, layout, loss, preprocessing.task, model["output_activation"], model["seed"])
+    network.load_state(under("weights", arrays))
+    metrics = {name: METRICS.build(spec) for name, spec in model["metrics"].items()}
+    return TrainedModel(network, loss, preprocessing.task, preprocessing, metrics, epoch, notices)

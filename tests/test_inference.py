@@ -99,3 +99,21 @@ def test_missing_weights(tmp_path: Path) -> None:
     del arrays["weights.dense_1.bias"]
     with pytest.raises(RunError, match=r"dense_1\.bias"):
         load_model(arrays, state, "best.safetensors")
+
+
+@pytest.mark.parametrize("name", ["ows", "base", "rows.x", "..table", "", None, 3])
+def test_a_form_of_another_name_imports_nothing(tmp_path: Path, name: Any) -> None:
+    arrays, state = checkpoint_of(experiment_of(tmp_path, "kind", "linear"))
+    state["model"]["preprocessing"]["form"]["form"] = name
+    with pytest.raises(RunError, match="unknown form"):
+        load_model(arrays, state, "best.safetensors")
+
+
+@pytest.mark.parametrize("key", ["model", "epoch"])
+@pytest.mark.parametrize("value", [None, [], "text", 1e300])
+def test_a_state_that_is_none_is_refused(tmp_path: Path, key: str, value: Any) -> None:
+    arrays, state = checkpoint_of(experiment_of(tmp_path, "kind", "linear"))
+    for changed in ({**state, key: value}, {name: state[name] for name in state if name != key}):
+        with pytest.raises(RunError) as caught:
+            load_model(arrays, changed, "best.safetensors")
+        assert caught.value.problems[0].path == "best.safetensors"

@@ -11,8 +11,8 @@ from typing import Any
 import click
 
 from nntrain import __version__
-from nntrain.cli.output import Output
-from nntrain.cli.signals import Interrupted
+from nntrain.cli.output import Output, ReaderGoneError
+from nntrain.cli.signals import INTERRUPTION, Interrupted
 from nntrain.cli.usage import usage_error
 from nntrain.errors import (
     ConfigError,
@@ -101,6 +101,7 @@ def run(arguments: list[str] | None = None) -> int:
     if _plugins() is not None:  # those of an earlier command in this process
         _plugins().forget_plugins()
     try:
+        INTERRUPTION.check()
         if not (arguments or output.json or "_NNTRAIN_COMPLETE" in os.environ):
             output.notice(group.get_help(click.Context(group, info_name="nntrain")))
             return 2
@@ -130,7 +131,7 @@ def _report(error: BaseException, output: Output, arguments: Sequence[str]) -> i
     if isinstance(error, (SystemExit, click.exceptions.Exit)):
         code = error.code if isinstance(error, SystemExit) else error.exit_code
         return code if isinstance(code, int) else 1
-    if isinstance(error, BrokenPipeError):
+    if isinstance(error, (ReaderGoneError, BrokenPipeError)):
         output.close_stdout()
         return 141
     if isinstance(error, (Interrupted, KeyboardInterrupt)):

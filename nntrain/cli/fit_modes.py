@@ -8,6 +8,7 @@ from typing import Any
 from nntrain.cli.configs import refuse_changed_plugins, run_config, use_plugins, user_config
 from nntrain.cli.fitting import conclude, key_overrides, new_run, tell_dry_run, tell_plan, train_watched
 from nntrain.cli.output import Output
+from nntrain.cli.signals import INTERRUPTION
 from nntrain.config.schema import Config
 from nntrain.data.cache import reading_anew
 from nntrain.errors import ConfigError
@@ -43,8 +44,7 @@ def _fit_one(output: Output, config: Config, options: dict[str, Any]) -> int:
     if options["dry_run"]:
         return tell_dry_run(output)
     marks: dict[str, Any] = {"overfit_batch": True} if options["overfit_batch"] else {}
-    run = new_run(experiment, options["runs_dir"], options["run_dir"], **marks)
-    with run:
+    with INTERRUPTION.deferred(), new_run(experiment, options["runs_dir"], options["run_dir"], **marks) as run:
         return conclude(output, train_watched(output, experiment, run))
 
 

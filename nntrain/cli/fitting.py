@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import shlex
+import signal
 import textwrap
 from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
-from nntrain.cli.output import Output
+from nntrain.cli.output import Output, ReaderGoneError
 from nntrain.cli.progress import Progress
-from nntrain.cli.signals import INTERRUPTION
+from nntrain.cli.signals import INTERRUPTION, Interrupted
 from nntrain.cli.tables import fit_summary, layer_table
+from nntrain.errors import ResourceError
 from nntrain.experiment import Experiment
 from nntrain.fitting import Outcome, config_text, train
 from nntrain.runs.run import Run
@@ -108,6 +113,10 @@ def train_watched(
     with INTERRUPTION.deferred():
         try:
             return train(experiment, run, observer, interrupted or INTERRUPTION.reason)
+        except Interrupted:  # the second Ctrl-C
+            if interrupted is None:
+                output.warning(f"stopped at once, without saving; go on with: {resume_command(run.path)}")
+            raise
         finally:
             for bar in progress:
                 bar.close()
@@ -129,8 +138,20 @@ def conclude(output: Output, outcome: Outcome) -> int:
         if outcome.error.step is not None:
             output.notice(f"look into it with: nntrain replay {outcome.run.path} --step {outcome.error.step}")
         raise outcome.error
-    output.result(fit_summary(outcome), document)
     if outcome.state.status == "interrupted":
-        output.notice(f"interrupted and saved; go on with: nntrain fit --resume {outcome.run.path}")
-        return 128 + (INTERRUPTION.number or 2)
+        return tell_interrupted(output, outcome.run.path, fit_summary(outcome), document)
+    output.result(fit_summary(outcome), document)
     return 0
+
+
+def tell_interrupted(output: Output, path: Path, text: str, document: dict[str, Any]) -> int:
+    """Tell, with --quiet too, how to go on with a run that a signal has ended after saving; return the exit code."""
+    output.warning(f"interrupted and saved; go on with: {resume_command(path)}")
+    with suppress(ResourceError, ReaderGoneError):  # a terminal that has closed is what the signal told of
+        output.result(text, document)
+    return 128 + (INTERRUPTION.number or signal.SIGINT)
+
+
+def resume_command(path: Path) -> str:
+    """Return the command that goes on with a run, for a shell."""
+    return f"nntrain fit --resume {shlex.quote(str(path))}"

@@ -14,15 +14,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from nntrain import blas
+from nntrain.cli.signals import INTERRUPTION
 
 
 @contextmanager
 def loading() -> Iterator[None]:
-    """Import inside this block what a command works with; the BLAS then has one thread."""
+    """Import inside this block what a command works with; the BLAS then has one thread, and signals wait."""
     blas.use_one_thread()
     # A plug-in of pydantic's has no say in what a config means, and the search for some reads what every package says.
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
-    yield
+    with INTERRUPTION.deferred():  # an exception out of a half-loaded module could be taken for another
+        yield
+    INTERRUPTION.check()
     if not gc.isenabled():  # the collector of a program that calls a command in its own process is left alone
         gc.freeze()
         gc.enable()

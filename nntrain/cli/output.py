@@ -11,6 +11,10 @@ from typing import Any, NoReturn, TextIO
 from nntrain.errors import NntrainError, Problem, ResourceError, escape
 
 
+class ReaderGoneError(Exception):
+    """Nobody reads stdout any more (``| head``); no ``OSError``, of which click would make an exit code of its own."""
+
+
 class Output:
     """The command's two streams.
 
@@ -129,7 +133,7 @@ class Output:
 
 def _refuse(error: OSError) -> NoReturn:
     if isinstance(error, BrokenPipeError):
-        raise error
+        raise ReaderGoneError from error
     raise ResourceError(f"cannot write the result to stdout: {error.strerror or error}") from error
 
 

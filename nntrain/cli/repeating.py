@@ -7,7 +7,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from nntrain.cli.fitting import new_run, tell_dry_run, tell_plan, train_watched
+from nntrain.cli.fitting import new_run, tell_dry_run, tell_interrupted, tell_plan, train_watched
 from nntrain.cli.output import Output
 from nntrain.cli.progress import number
 from nntrain.cli.resuming import check_data, go_on, is_complete, tell_complete
@@ -29,8 +29,10 @@ def fit_many(output: Output, config: Config, options: dict[str, Any]) -> int:
         output.result("dry run: everything is ready, nothing was trained", {"dry_run": True})
         return 0
     repeats = {"kind": kind_of(seeds), "seeds": seeds}
-    parent = new_run(first.experiment, options["runs_dir"], options["run_dir"], repeats=repeats)
-    with parent:
+    with (
+        INTERRUPTION.deferred(),
+        new_run(first.experiment, options["runs_dir"], options["run_dir"], repeats=repeats) as parent,
+    ):
         return _train_all(output, parent, chain([first], rest))
 
 
@@ -40,7 +42,7 @@ def resume_many(output: Output, config: Config, parent: Run, options: dict[str, 
         return tell_complete(output, parent, config)
     if options["dry_run"]:
         return tell_dry_run(output)
-    with parent.locked():
+    with INTERRUPTION.deferred(), parent.locked():
         return _train_all(output, parent, members(config, parent.info["repeats"]["seeds"]))
 
 
@@ -93,9 +95,8 @@ def _cut_short(output: Output, parent: Run, last: Outcome) -> int:
     if last.error is not None:
         output.keep({"run": str(parent.path), "status": last.state.status})
         raise last.error
-    output.keep({"run": str(parent.path), "status": "interrupted"})
-    output.notice(f"interrupted in {last.run.path.name} and saved; go on with: nntrain fit --resume {parent.path}")
-    return 128 + (INTERRUPTION.number or 2)
+    output.notice(f"interrupted in {last.run.path.name}")
+    return tell_interrupted(output, parent.path, "", {"run": str(parent.path), "status": "interrupted"})
 
 
 def _stacked(parts: list[dict[str, Any]]) -> dict[str, list[Any]]:

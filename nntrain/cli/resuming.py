@@ -8,6 +8,7 @@ from typing import Any
 from nntrain.cli.configs import run_config
 from nntrain.cli.fitting import conclude, key_overrides, tell_dry_run, train_watched
 from nntrain.cli.output import Output
+from nntrain.cli.signals import INTERRUPTION
 from nntrain.config.schema import Config
 from nntrain.errors import RunError, quote
 from nntrain.experiment import Experiment, assemble
@@ -39,7 +40,7 @@ def resume_one(output: Output, run: Run, own: Config, wanted: Config, options: d
         refuse_changes(own, own.resolved(), complete_config(wanted, experiment))
     if options["dry_run"]:
         return tell_dry_run(output)
-    with run.locked():
+    with INTERRUPTION.deferred(), run.locked():
         if is_complete(run, wanted):  # another process may have got there first
             return tell_complete(output, run, wanted)
         return conclude(output, go_on(output, experiment, run))

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
+from typing import Any, NoReturn
 
 _SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")
 
@@ -20,11 +23,19 @@ class Interrupted(BaseException):
 
 
 class Interruption:
-    """Takes signals: at once, or, while training runs, by a flag that the loop looks at between two updates."""
+    """Takes signals: at once, by an exception, or, while it must not break in, by a flag.
+
+    A signal that comes while such an exception is under way ends the process where it stands: no second exception
+    breaks into the telling of the first, and what a process leaves that is ended anywhere is whole.
+
+    Attributes:
+        number: the first signal that came, or None.
+    """
 
     def __init__(self) -> None:
         self.number: int | None = None
         self._deferred = False
+        self._raised = False
 
     def install(self) -> None:
         """Take the signals over; one that is ignored (``nohup``) stays ignored."""
@@ -32,6 +43,7 @@ class Interruption:
             number = getattr(signal, name, None)
             if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
                 signal.signal(number, self._handle)
+        sys.unraisablehook = self._take_up
 
     def ignore(self) -> None:
         """Let no signal change the exit code of a command that is done."""
@@ -42,21 +54,52 @@ class Interruption:
 
     @contextmanager
     def deferred(self) -> Iterator[None]:
-        """Within this block the first signal only raises the flag; a second one ends the command at once."""
-        self._deferred = True
+        """Within this block a signal only raises the flag; a second Ctrl-C ends the command at once.
+
+        A second signal of another kind is no impatience: a terminal that closes sends SIGHUP twice.
+        """
+        before, self._deferred = self._deferred, True
         try:
             yield
         finally:
-            self._deferred = False
+            self._deferred = before
+
+    def check(self) -> None:
+        """Raise what a flag has held back.
+
+        Raises:
+            Interrupted: a signal came in a block that deferred it.
+        """
+        if self.number is not None and not self._deferred:
+            self._raise(self.number)
 
     def reason(self) -> str | None:
         """Return the name of the signal that has asked to stop, or None."""
         return None if self.number is None else signal.Signals(self.number).name
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
-        first, self.number = self.number is None, number
-        if not (first and self._deferred):
-            raise Interrupted(number)
+        is_first = self.number is None
+        self.number = self.number or number
+        if self._raised:
+            _leave(number)
+        if not self._deferred or (number == signal.SIGINT and not is_first):
+            self._raise(number)
+
+    def _raise(self, number: int) -> NoReturn:
+        self._raised = True
+        raise Interrupted(number)
+
+    def _take_up(self, unraisable: Any) -> None:
+        """Leave where a signal's exception cannot go on, as out of a callback of Python's own: it would be lost."""
+        if isinstance(unraisable.exc_value, Interrupted):
+            _leave(unraisable.exc_value.number)
+        sys.__unraisablehook__(unraisable)
+
+
+def _leave(number: int) -> NoReturn:
+    with suppress(OSError):  # the terminal may have gone
+        os.write(2, b"error: interrupted\n")
+    os._exit(128 + number)
 
 
 INTERRUPTION = Interruption()

@@ -74,13 +74,17 @@ def locate(run: str, runs_dir: str) -> Path:
     """Return the directory that ``run`` means.
 
     Raises:
-        ConfigError: there is none.
+        ConfigError: there is none of that name.
+        RunError: there is nothing at that path, which need not be a slip: its training may not have got that far.
     """
     if run == LATEST:
         return _latest(runs_dir).path
     for place in (Path(run), Path(runs_dir) / run):
         if run and "\0" not in run and os.path.lexists(place):
             return place
+    if os.sep in run.rstrip(os.sep):
+        help = "nntrain runs lists those of a folder; nntrain fit makes one"
+        raise RunError("there is no such run directory", path=run, help=help)
     names = _names(runs_dir)
     known = f" (there are: {enumerate_names(names, 10)})" if names else ""
     raise ConfigError(

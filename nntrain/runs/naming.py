@@ -16,6 +16,7 @@ from nntrain.runs.files import sync_folder, told
 from nntrain.runs.lock import held_elsewhere, is_live
 
 LONGEST_NAME = 100
+LONGEST_FILE_NAME = 255
 _TAKEN = {errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR, errno.EISDIR}
 _ATTEMPTS = 1000
 
@@ -66,8 +67,8 @@ def make_directory(
     """
     check_name(name)
     final = Path(runs_dir) / run_id(name) if run_dir is None else Path(run_dir)
-    if run_dir is not None and os.path.lexists(final):
-        raise _exists(final)
+    if run_dir is not None:
+        _check_free(final)
     _make_parent(final.parent)
     hidden = final.with_name(f".{final.name[:40]}.new-{secrets.token_hex(4)}")
     with told(hidden, "make the run directory"):
@@ -88,9 +89,21 @@ def make_directory(
         raise
 
 
+def _check_free(final: Path) -> None:
+    size = len(os.fsencode(final.name))
+    if size > LONGEST_FILE_NAME:
+        limit = f"expected a name of at most {LONGEST_FILE_NAME} bytes, got {size}"
+        raise ConfigError(f"--run-dir: {limit}: {quote(final.name)}")
+    if os.path.lexists(final):
+        raise _exists(final)
+
+
 def _make_parent(parent: Path) -> None:
     with told(parent, "make the folder"):
+        new = [folder for folder in (parent, *parent.parents) if not folder.exists()]
         parent.mkdir(parents=True, exist_ok=True)
+        for folder in new:  # else a loss of power could take the whole folder of runs
+            sync_folder(folder.parent)
 
 
 def _rename(hidden: Path, final: Path) -> bool:

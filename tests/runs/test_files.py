@@ -52,8 +52,15 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 def test_replace_syncs_the_file_before_and_the_folder_after_the_rename(tmp_path: Path, calls: list[str]) -> None:
     files.replace_file(tmp_path / "a", b"x", b"y")
-    assert calls == ["write", "write", "fsync file", "rename", "fsync folder"]
+    assert calls == ["write", "fsync file", "rename", "fsync folder"]
     assert (tmp_path / "a").read_bytes() == b"xy"
+
+
+@pytest.mark.parametrize("sizes", [[], [0], [3, 70_000, 0, 5, 5], [40_000, 40_000, 1], [1 << 16, 1, (1 << 16) + 1]])
+def test_parts_of_any_size_stand_one_after_the_other(tmp_path: Path, sizes: list[int]) -> None:
+    parts = [memoryview(bytes([65 + number]) * size) for number, size in enumerate(sizes)]
+    files.replace_file(tmp_path / "a", *parts)
+    assert (tmp_path / "a").read_bytes() == b"".join(parts)
 
 
 def test_append_is_one_write_and_a_sync(tmp_path: Path, calls: list[str]) -> None:
