@@ -14,7 +14,7 @@ from nntrain.core.array import Array
 from nntrain.core.network import Network
 from nntrain.core.task import Task
 from nntrain.data.pipeline import Preprocessing
-from nntrain.errors import NntrainError, RunError
+from nntrain.errors import NntrainError, RunError, quote
 from nntrain.losses.base import LOSSES, Loss
 from nntrain.metrics.base import METRICS, Metric
 from nntrain.models.base import ARCHITECTURES
@@ -82,9 +82,11 @@ def load_model(arrays: Mapping[str, Array], state: Mapping[str, Any], path: str)
     Raises:
         RunError: the checkpoint is of another format, or names what this version does not know.
     """
-    model = state["model"]
+    model, epoch = state.get("model"), state.get("epoch")
+    if not isinstance(model, dict) or type(epoch) is not int:
+        raise RunError("the checkpoint holds no model", path=path)
     if model.get("format") != FORMAT:
-        raise RunError(f"the model's format is {model.get('format')!r}, this version reads {FORMAT}", path=path)
+        raise RunError(_other_format(model.get("format")), path=path)
     try:
         preprocessing = Preprocessing.load(model["preprocessing"], under("preprocessing", arrays))
         loss = LOSSES.build(model["loss"])
@@ -98,6 +100,14 @@ def load_model(arrays: Mapping[str, Array], state: Mapping[str, Any], path: str)
         metrics = {name: METRICS.build(spec) for name, spec in model["metrics"].items()}
     except NntrainError as error:
         raise RunError(f"the model cannot be built: {error.problems[0].message}", path=path) from None
-    except (KeyError, TypeError, ValueError) as error:
+    except MemoryError:
+        raise
+    except Exception as error:  # plain data that we did not write can fail in any way on the way to a network
         raise RunError(f"the model cannot be built from this checkpoint ({error})", path=path) from None
-    return TrainedModel(network, loss, preprocessing.task, preprocessing, metrics, state["epoch"])
+    return TrainedModel(network, loss, preprocessing.task, preprocessing, metrics, epoch)
+
+
+def _other_format(found: object) -> str:
+    if type(found) is int and found > FORMAT:
+        return f"written by a newer nntrain (model format {found}, this version reads {FORMAT}); upgrade nntrain"
+    return f"the model's format is {quote(found)}, this version reads {FORMAT}"

@@ -28,7 +28,7 @@ BLOCK_BYTES = 8 << 20
 """About how much is checked and parsed at a time: a call of pandas costs milliseconds that threads cannot share."""
 SMALL_BYTES = 2 << 20
 """Text up to this size is read with the standard library, which is sooner done than pandas is imported."""
-_HEADER_BYTES, _MOST_HEADER_BYTES = 1 << 20, 256 << 20
+_HEADER_BYTES, _MOST_HEADER_BYTES = 1 << 20, 16 << 20
 _MOST_THREADS = 4
 
 
@@ -158,14 +158,21 @@ def _header(text: CleanText, shown: str, options: ReadOptions) -> Header:
     delimiter, size = checked_delimiter(options.delimiter), _HEADER_BYTES
     while True:
         head = window(text, 0, size)
-        is_all = len(head) < size or size >= _MOST_HEADER_BYTES
+        is_all = len(head) < size
+        if not is_all and size >= _MOST_HEADER_BYTES and b"\n" not in head:
+            raise _endless_line(shown)
         try:
             records = head if is_all else head[: record_end(head, 0, size)]
             return read_header(records, options.header, delimiter, options.decimal, shown)
         except DataError:
-            if is_all:
+            if is_all or size >= _MOST_HEADER_BYTES:
                 raise
         size *= 4
+
+
+def _endless_line(shown: str) -> DataError:
+    message = f"the first line is longer than {_MOST_HEADER_BYTES >> 20} MiB"
+    return DataError(message, path=shown, line=1, help="give a CSV file, with the names of its columns on line 1")
 
 
 class _Reader:

@@ -42,7 +42,8 @@ def form_named(name: str) -> type[Form]:
     >>> form_named("series").unit
     'windows'
     """
-    form: type[Form] = getattr(importlib.import_module(f"nntrain.data.forms.{name}"), FORMS[name])
+    found = FORMS[name]  # before anything is imported: the name may come from a checkpoint
+    form: type[Form] = getattr(importlib.import_module(f"nntrain.data.forms.{name}"), found)
     return form
 
 
