@@ -24,7 +24,7 @@ from nntrain.errors import DataError
 if TYPE_CHECKING:
     from nntrain.data.table import ReadOptions
 
-BLOCK_BYTES = 8 << 20
+BLOCK_BYTES = 4 << 20
 """About how much is checked and parsed at a time: a call of pandas costs milliseconds that threads cannot share."""
 SMALL_BYTES = 2 << 20
 """Text up to this size is read with the standard library, which is sooner done than pandas is imported."""
@@ -198,9 +198,7 @@ class _Reader:
         cut, threads = cut_blocks(self._text, self._header.start, BLOCK_BYTES), _threads()
         with ThreadPoolExecutor(threads) as pool:
             for start, body in cut:
-                if not self._parser.is_planned:
-                    yield from self._in_turn(start, body, self._plan_and_parse(body))
-                    continue
+                self._plan(body)
                 waiting.append((start, body, pool.submit(self._parse, body)))
                 if len(waiting) > threads:
                     start, body, future = waiting.popleft()
@@ -220,12 +218,12 @@ class _Reader:
                 yield Block(start, end, parsed.rows, self._line, parsed.lines, shortest), parsed.pieces
         self._line += newlines
 
-    def _plan_and_parse(self, body: bytes) -> _Parsed | None:
-        checked = self._checked(body)
-        if checked is not None and checked.rows:
-            self._parser.plan(checked)
-            return self._parse(body)
-        return None if checked is None else _Parsed([], 0, checked.newlines, None, False)
+    def _plan(self, body: bytes) -> None:
+        """Plan by the first block that holds sound records."""
+        if not self._parser.is_planned:
+            checked = self._checked(body)
+            if checked is not None and checked.rows:
+                self._parser.plan(checked)
 
     def _parse(self, body: bytes) -> _Parsed | None:
         small = self._parser.small_numbers(body)

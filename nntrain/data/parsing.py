@@ -16,24 +16,18 @@ from typing import Any
 import numpy as np
 
 from nntrain.data.digits import small_numbers
-from nntrain.data.grammar import FLOAT32_LIMIT, MISSING, OTHER, Grammar
+from nntrain.data.grammar import FLOAT32_LIMIT, OTHER, Grammar
 from nntrain.data.pieces import Array, Piece, Texts, code_type, texts_of
 from nntrain.data.structure import Checked
 
-INTEGER, FLOAT, HOLED, TEXT = range(4)
-"""What a column is read as, the narrowest first; numbers some of which are missing are read more slowly."""
+INTEGER, FLOAT, TEXT = range(3)
 EXACT_LIMIT = 2.0**53
 """From this magnitude on float64 does not hold every integer."""
 
 _SAMPLED_CELLS, _MOST_ROWS, _LEAST_ROWS = 20_000, 100, 5
-_CELLS = 4
+_CELLS = 3
 """Texts that may all be numbers: pandas would make numbers of the categories of such a column."""
-_TYPES: dict[int, Any] = {
-    INTEGER: np.dtype(np.int64),
-    **dict.fromkeys((FLOAT, HOLED), np.dtype(np.float64)),
-    TEXT: "category",
-    _CELLS: np.dtype(object),
-}
+_TYPES = {INTEGER: np.dtype(np.int64), FLOAT: np.dtype(np.float64), TEXT: "category", _CELLS: np.dtype(object)}
 _TRUTH = ((b"u", b"rue"), (b"U", b"RUE"), (b"s", b"alse"), (b"S", b"ALSE"))
 _LEAST_OF_TRUTH = ord("S")
 _NARROW = (np.uint8, np.int8, np.int16, np.int32)
@@ -109,43 +103,29 @@ class BlockParser:
             return TEXT  # pandas would take every spelling of infinity for missing
         if not self._grammar.has_missing_numbers and all(map(self._grammar.is_whole, cells)):
             return INTEGER  # where some number means missing, only float64 has a place for it
-        states = self._grammar.convert(cells)[1]
-        if (states == OTHER).any():
-            return TEXT
-        return HOLED if (states == MISSING).any() or self._grammar.has_missing_numbers else FLOAT
+        return FLOAT if (self._grammar.convert(cells)[1] != OTHER).all() else TEXT
 
     def _plain_rows(self, body: memoryview | bytes) -> Iterator[list[str]]:
         text = str(body, "utf-8")
         return csv.reader(io.StringIO(text, newline=""), delimiter=self._delimiter)
 
     def _read_planned(self, block: Checked) -> list[Piece]:
-        """Read each column as planned, or as a wider kind of number, or as text that is then converted."""
+        """Read each column as planned, or with float64 for integers, or as text that is then converted."""
         planned = dict(enumerate(self._kinds))
-        for widest in (INTEGER, FLOAT, HOLED):
-            kinds = {i: max(kind, widest) for i, kind in planned.items()}
-            if widest != INTEGER and kinds == planned:
-                continue
+        widened = {i: FLOAT if kind == INTEGER else kind for i, kind in planned.items()}
+        for kinds in (planned, widened):
             try:
-                pieces = self._read(block, kinds)
+                return self._read(block, kinds)
             except (ValueError, OverflowError):  # some cell is not what its column was planned as
                 continue
-            if kinds != planned and widest == HOLED:
-                self._note_holes(pieces)
-            return pieces
         texts = self.texts(block, range(self._width))
         return [text if planned[i] == TEXT else self._from_texts(text) for i, text in enumerate(texts)]
-
-    def _note_holes(self, pieces: list[Piece]) -> None:
-        """Plan columns in which cells are missing to be read as such from the next block on."""
-        for i, piece in enumerate(pieces):
-            if not isinstance(piece, Texts) and self._kinds[i] < HOLED and np.isnan(piece).any():
-                self._kinds[i] = HOLED
 
     def _read(self, block: Checked, kinds: dict[int, int]) -> list[Piece]:
         import pandas
 
         types: Any = {i: _TYPES[kind] for i, kind in kinds.items()}
-        missing: Any = {i: self._tokens for i, kind in kinds.items() if kind == HOLED}
+        missing: Any = {i: self._tokens for i, kind in kinds.items() if kind == FLOAT}
         if len(set(kinds.values())) == 1:  # pandas is much slower with one entry for each of many columns
             types, missing = types.popitem()[1], self._tokens
         with np.errstate(all="ignore"):
@@ -160,7 +140,7 @@ class BlockParser:
                 dtype=types,
                 na_values=missing,
                 keep_default_na=False,
-                na_filter=HOLED in kinds.values(),
+                na_filter=FLOAT in kinds.values(),
                 skip_blank_lines=False,
                 low_memory=TEXT not in kinds.values() and not _may_hold_truth(block.body),
                 engine="c",
