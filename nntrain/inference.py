@@ -6,7 +6,8 @@ as plain data. Loading one builds registered things by name and never runs code 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -87,24 +88,37 @@ def load_model(arrays: Mapping[str, Array], state: Mapping[str, Any], path: str)
         raise RunError("the checkpoint holds no model", path=path)
     if model.get("format") != FORMAT:
         raise RunError(_other_format(model.get("format")), path=path)
-    try:
-        preprocessing = Preprocessing.load(model["preprocessing"], under("preprocessing", arrays))
-        loss = LOSSES.build(model["loss"])
-        loss.build(preprocessing.task)
-        layout = FeatureLayout.of(preprocessing.form)
-        architecture = ARCHITECTURES.build(model["architecture"])
-        network = build_network(
-            architecture, layout, loss, preprocessing.task, model["output_activation"], model["seed"]
-        )
-        network.load_state(under("weights", arrays))
-        metrics = {name: METRICS.build(spec) for name, spec in model["metrics"].items()}
-    except NntrainError as error:
-        raise RunError(f"the model cannot be built: {error.problems[0].message}", path=path) from None
-    except MemoryError:
-        raise
-    except Exception as error:  # plain data that we did not write can fail in any way on the way to a network
-        raise RunError(f"the model cannot be built from this checkpoint ({error})", path=path) from None
+    with refusing_odd_models(path):
+        try:
+            preprocessing = Preprocessing.load(model["preprocessing"], under("preprocessing", arrays))
+            loss = LOSSES.build(model["loss"])
+            loss.build(preprocessing.task)
+            layout = FeatureLayout.of(preprocessing.form)
+            architecture = ARCHITECTURES.build(model["architecture"])
+            network = build_network(
+                architecture, layout, loss, preprocessing.task, model["output_activation"], model["seed"]
+            )
+            network.load_state(under("weights", arrays))
+            metrics = {name: METRICS.build(spec) for name, spec in model["metrics"].items()}
+        except NntrainError as error:
+            raise RunError(f"the model cannot be built: {error.problems[0].message}", path=path) from None
     return TrainedModel(network, loss, preprocessing.task, preprocessing, metrics, epoch)
+
+
+@contextmanager
+def refusing_odd_models(path: str) -> Iterator[None]:
+    """Tell whatever fails inside, because the plain data of a model are not what we write, as an error of its file.
+
+    Data of any shape can stand there, and fail in any way: at once, or where a network is used that was built of them.
+    """
+    try:
+        yield
+    except (ArithmeticError, AttributeError, ImportError, LookupError, RecursionError, TypeError, ValueError) as error:
+        raise RunError(
+            f"the checkpoint's model is not as nntrain writes it ({error})",
+            path=path,
+            help="restore the file, or train again; if nothing else has written it, report what --debug prints",
+        ) from error
 
 
 def _other_format(found: object) -> str:

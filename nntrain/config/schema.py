@@ -61,7 +61,8 @@ class Config(Settings):
 
     def resolve_path(self, text: str) -> Path:
         """Return the path that a text in the config means: relative ones start at the config's directory."""
-        return self._directory / text
+        # Where the system's encoding is not UTF-8, as with LC_ALL=C, the name of a file is still its bytes in UTF-8.
+        return self._directory / os.fsdecode(text.encode("utf-8", "surrogateescape"))
 
     def resolved(self, absolute_paths: bool = False) -> dict[str, Any]:
         """Return all keys with all values, as plain values; as a file they give an equal config.
