@@ -15,6 +15,8 @@ from typing import TypeAlias
 
 LONGEST_SHOWN = 60
 """Values are cut at this many characters in messages."""
+LONGEST_PART = 2000
+"""A message, a remedy, a note and a path are cut at this many: no file name or list of names fills the screen."""
 
 _SHOWN_CATEGORIES = frozenset("LMNPSZ")
 
@@ -126,6 +128,10 @@ def enumerate_names(names: Sequence[str], most: int = 20) -> str:
     return shown if len(names) <= most else f"{shown}, ... ({len(names)} in all)"
 
 
+def _bounded(text: str) -> str:
+    return shorten(text, LONGEST_PART)
+
+
 @dataclass(frozen=True, slots=True)
 class Problem:
     """One thing that is wrong: a message, the place it was found at, one remedy and further facts.
@@ -150,20 +156,20 @@ class Problem:
         if self.path is None:
             return ""
         numbers = [str(number) for number in (self.line, self.column) if number is not None]
-        return ":".join([escape(self.path), *numbers])
+        return ":".join([_bounded(self.path), *numbers])
 
     def render(self, label: str = "error") -> str:
         """Return the printed form: one line for the error, then one for the remedy and one for each note."""
-        lines = [": ".join(part for part in (label, self.place, escape(self.message)) if part)]
+        lines = [": ".join(part for part in (label, self.place, _bounded(self.message)) if part)]
         if self.help:
-            lines.append(f"  help: {escape(self.help)}")
-        lines.extend(f"  note: {escape(note)}" for note in self.notes)
+            lines.append(f"  help: {_bounded(self.help)}")
+        lines.extend(f"  note: {_bounded(note)}" for note in self.notes)
         return "\n".join(lines)
 
     def as_json(self) -> dict[str, object]:
         """Return the problem as it stands in the ``errors`` list of a ``--json`` document."""
         return {
-            "message": escape(self.message),
+            "message": _bounded(self.message),
             "path": None if self.path is None else escape(self.path),
             "line": self.line,
             "column": self.column,

@@ -188,14 +188,13 @@ class Registry(Generic[T]):
         """
         if name not in self._entries:
             if name not in self._modules:
-                raise ConfigError(self.unknown(name))
+                raise ConfigError(f"{self.unknown(name)} (known: {enumerate_names(self.names(), 60)})")
             importlib.import_module(self._modules[name])
         return self._entries[name]
 
     def unknown(self, name: str) -> str:
         """Return the message for a name that is not registered."""
-        known = self.names()
-        return f"unknown {self.kind} {quote(name)}{did_you_mean(name, known)} (known: {enumerate_names(known, 60)})"
+        return f"unknown {self.kind} {quote(name)}{did_you_mean(name, self.names())}"
 
     def build(self, spec: str | Mapping[str, Any] | T, **defaults: Any) -> T:
         """Return the thing a spec describes: a name, a mapping with ``name`` and arguments, or the thing itself."""

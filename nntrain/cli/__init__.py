@@ -6,7 +6,10 @@ from __future__ import annotations
 def main() -> None:
     """Run the ``nntrain`` command and exit with its code."""
     import gc
+    import warnings
 
+    # What NumPy warns of, the training finds and tells with its place; -W error must not make a failure of it either.
+    warnings.simplefilter("ignore", RuntimeWarning)
     gc.disable()  # until the command has its modules, see nntrain.cli.loading
     # The handlers stand before anything that takes time is imported, so that Ctrl-C never shows a traceback.
     try:

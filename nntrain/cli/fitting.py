@@ -43,6 +43,9 @@ def tell_plan(output: Output, experiment: Experiment) -> None:
         output.notice(line)
     for notice in prepared.notices:
         output.tell(notice)
+    rows, batch_size = len(prepared.train), experiment.config.batch_size
+    if isinstance(batch_size, int) and batch_size > rows and "batch_size" not in experiment.config.defaulted:
+        output.notice(f"notice: batch_size {batch_size} is more than the {rows} training rows: an epoch is one batch")
     if output.quiet:  # the rest is long to make and would not be shown
         return
     output.notice(layer_table(experiment.network))

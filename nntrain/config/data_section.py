@@ -14,6 +14,7 @@ from nntrain.errors import quote
 
 Scale = Literal["standard", "minmax", "robust", "quantile", "none"]
 Missing = Literal["auto", "error", "drop", "mean", "median", "most_frequent", "constant"]
+_NO_ENCODINGS_OF_FILES = ("undefined", "idna", "punycode", "unicode-escape", "raw-unicode-escape")
 SPLITS = ("auto", "random", "stratified", "tail")
 Categorical = Literal["onehot", "embedding", "ordinal"]
 
@@ -200,9 +201,22 @@ class DataSection(Section):
     @classmethod
     def _known_encoding(cls, value: str) -> str:
         try:
-            codecs.lookup(value)
+            is_known = codecs.lookup(value).name not in _NO_ENCODINGS_OF_FILES
         except (LookupError, ValueError):
-            raise check_failed((), f"expected the name of an encoding, got {quote(value)}") from None
+            is_known = False
+        if not is_known:
+            raise check_failed((), f"expected the name of an encoding, got {quote(value)}")
+        return value
+
+    @field_validator("header")
+    @classmethod
+    def _different_names(cls, value: bool | list[str]) -> bool | list[str]:
+        names = value if isinstance(value, list) else []
+        for index, name in enumerate(names):
+            if not name:
+                raise check_failed((index,), "expected the name of a column, got an empty text")
+            if name in names[:index]:
+                raise check_failed((index,), f"{quote(name)} is listed twice", "each column needs a name of its own")
         return value
 
     @field_validator("split")

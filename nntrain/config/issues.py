@@ -34,10 +34,10 @@ class Issue:
 
     Attributes:
         at: key path, from the mapping that was checked.
-        kind: ``unknown_key``, ``missing``, ``type`` (the message says what was expected), ``unknown_name`` or
-            ``message``, which is complete.
+        kind: ``unknown_key``, ``unknown_name``, ``missing``, ``type`` (the message says what was expected) or
+            ``message``, which is complete. The messages of the first two take a search, and are made when shown.
         text: what was expected, or the message.
-        level: the mapping that does not know the key or misses it.
+        level: the mapping that does not know the key or misses it; of an unknown name its kind and the name itself.
         help: remedy.
     """
 

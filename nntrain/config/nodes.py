@@ -117,10 +117,12 @@ def compose(text: str, path: str) -> Node:
     Raises:
         ConfigError: it is not YAML, or too large, too deep, recursive, or more than one document.
     """
+    composer = _Composer(text, path)
     try:
-        return _Composer(text, path).document()
+        return composer.document()
     except yaml.YAMLError as error:
         raise syntax_error(error, text, path) from None
     except (RecursionError, ValueError, TypeError, OverflowError) as error:
         # PyYAML lets a few of Python's own errors out, for instance of an escape beyond the last code point.
-        raise ConfigError("not readable as YAML", path=path, notes=[str(error)]) from None
+        line, column = composer.lines.at(composer.events.index)
+        raise ConfigError("not readable as YAML", path=path, line=line, column=column, notes=[str(error)]) from None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -42,6 +43,7 @@ def apply_overrides(document: Document, overrides: Sequence[str], defaults: Mapp
 
 
 def _apply(document: Document, text: str, defaults: Mapping[str, Any]) -> None:
+    text = _typed(text)
     origin = f"--set {shorten(text)}"
     key, value_text = _split(text, origin)
     written = _parse_value(value_text, origin)
@@ -50,6 +52,13 @@ def _apply(document: Document, text: str, defaults: Mapping[str, Any]) -> None:
     parent = _parent(document, key, origin, defaults)
     _put(parent, key, written.values, origin)
     _replace_places(document, key, written, origin)
+
+
+def _typed(text: str) -> str:
+    """Return what was typed where the system's encoding is not UTF-8, as with LC_ALL=C, and Python kept its bytes."""
+    with suppress(UnicodeError):  # a surrogate that stands for no byte; it is refused later
+        return text.encode("utf-8", "surrogateescape").decode("utf-8", "surrogateescape")
+    return text
 
 
 def split_key(key: str) -> KeyPath | None:

@@ -18,7 +18,9 @@ def dotted(key_path: Sequence[str | int]) -> str:
     >>> dotted(("architecture", "hidden", 0))
     'architecture.hidden.0'
     """
-    return ".".join(f'"{part}"' if isinstance(part, str) and "." in part else str(part) for part in key_path)
+    return ".".join(
+        f'"{part}"' if part == "" or (isinstance(part, str) and "." in part) else str(part) for part in key_path
+    )
 
 
 @dataclass(frozen=True, slots=True)

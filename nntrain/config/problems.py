@@ -11,7 +11,8 @@ from nntrain.config.issues import Issue, Level
 from nntrain.config.load import Document
 from nntrain.config.place import KeyPath, Place, dotted
 from nntrain.config.unknown_keys import keys_of, unknown_key
-from nntrain.errors import Problem, quote, shorten
+from nntrain.errors import Problem, enumerate_names, quote, shorten
+from nntrain.registry import registry_of
 
 _LIKE_A_NUMBER = re.compile(r"[-+]?[0-9][0-9_]*([.,][0-9]+)?([eE][-+]?[0-9]+)?")
 
@@ -24,19 +25,32 @@ def problem_of(issue: Issue, document: Document, listed: set[str]) -> Problem:
         document: where.
         listed: the levels whose keys were listed in an earlier problem, added to here.
     """
-    stands = as_written(document, issue.at)
-    at = stands[:-1] if issue.kind == "unknown_name" else stands
-    stands = stands if stands in document.places else at
+    at = _named(issue, document)
     message, remedy = _message(issue, at, document, listed)
-    path, line, column = locate(document, stands, at_key=issue.kind == "unknown_key")
+    path, line, column = place_of(issue, document)
     shown = f"{dotted([shorten(part) if isinstance(part, str) else part for part in at])}: " if at else ""
     return Problem(f"{shown}{message}", path, line, column, issue.help or remedy)
+
+
+def place_of(issue: Issue, document: Document) -> tuple[str, int | None, int | None]:
+    """Return path, line and column of what an issue is about."""
+    stands = as_written(document, issue.at)
+    stands = stands if stands in document.places else _named(issue, document)
+    return locate(document, stands, at_key=issue.kind == "unknown_key")
+
+
+def _named(issue: Issue, document: Document) -> KeyPath:
+    """Return the key path that the message names; an unknown name is named by what it should be the name of."""
+    stands = as_written(document, issue.at)
+    return stands[:-1] if issue.kind == "unknown_name" else stands
 
 
 def _message(issue: Issue, at: KeyPath, document: Document, listed: set[str]) -> tuple[str, str | None]:
     if issue.kind == "unknown_key" and issue.level:
         message, remedy = unknown_key(str(at[-1]), issue.level)
         return message + _list_once(issue.level, listed), remedy
+    if issue.kind == "unknown_name" and issue.level:
+        return _unknown_name(issue.level, listed)
     if issue.kind == "missing" and issue.level:
         if issue.text:
             return f"required key is missing ({at[-1]} needs: {issue.text})", None
@@ -45,6 +59,13 @@ def _message(issue: Issue, at: KeyPath, document: Document, listed: set[str]) ->
         value, place = value_at(document, at), document.places.get(at)
         return f"expected {issue.text}, got {_shown(value, place)}", _remedy(issue.text, value, place)
     return issue.text, None
+
+
+def _unknown_name(level: Level, listed: set[str]) -> tuple[str, str | None]:
+    registry = registry_of(level.kind)
+    known = f" (known: {enumerate_names(registry.names(), 60)})" if level.kind not in listed else ""
+    listed.add(level.kind)
+    return registry.unknown(level.name) + known, _remedy_for_text("number", level.name)
 
 
 def _list_once(level: Level, listed: set[str]) -> str:
@@ -85,7 +106,8 @@ def _remedy_for_text(expected: str, value: str) -> str | None:
     if "true or false" in expected and value.lower() in ("yes", "no", "on", "off", "y", "n", "true", "false"):
         return f"write {'true' if value.lower() in ('yes', 'on', 'y', 'true') else 'false'}"
     if re.search("integer|number", expected) and _LIKE_A_NUMBER.fullmatch(value):
-        return f"write {value.replace('_', '').replace(',', '.')}, without quotes"
+        written = value.replace("_", "").replace(",", "" if "integer" in expected else ".")
+        return f"write {written}, without quotes"
     return None
 
 

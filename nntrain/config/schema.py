@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from pydantic import PrivateAttr, ValidationError
 
@@ -16,7 +16,7 @@ from nntrain.config.load import Document, load_document
 from nntrain.config.overrides import apply_overrides
 from nntrain.config.place import KeyPath, dotted
 from nntrain.config.plugging import load_named, refuse_missing
-from nntrain.config.problems import locate, problem_of
+from nntrain.config.problems import locate, place_of, problem_of
 from nntrain.config.sections import Settings, name_from
 from nntrain.config.specs import plain
 from nntrain.config.syntax import no_space_hint
@@ -31,6 +31,7 @@ _WORDS_FOR_FILES = {"validation": ("none",), "test": (), "split": SPLITS}
 """Keys of ``data`` that name a file where they are no such word."""
 
 _MOST_PROBLEMS = 30
+_Order: TypeAlias = tuple[bool, int, int]
 
 _REQUIRED = "data.train, data.target and architecture"
 
@@ -61,7 +62,8 @@ class Config(Settings):
 
     def resolve_path(self, text: str) -> Path:
         """Return the path that a text in the config means: relative ones start at the config's directory."""
-        return self._directory / text
+        # Where the system's encoding is not UTF-8, as with LC_ALL=C, the name of a file is still its bytes in UTF-8.
+        return self._directory / os.fsdecode(text.encode("utf-8", "surrogateescape"))
 
     def resolved(self, absolute_paths: bool = False) -> dict[str, Any]:
         """Return all keys with all values, as plain values; as a file they give an equal config.
@@ -180,13 +182,19 @@ def _checked(document: Document, directory: Path) -> Config:
 
 
 def _problems(issues: list[Issue], document: Document) -> list[Problem]:
-    listed: set[str] = set()
+    """Return the problems in the order of the file; messages, each of which costs a search, are made of those shown."""
     told = [issue for issue in issues if issue.kind == "unknown_key" or not _is_spoiled(issue, document)]
-    problems = [problem_of(issue, document, listed) for issue in told]
-    problems = sorted([*document.problems, *problems], key=_order)
-    if len(problems) <= _MOST_PROBLEMS:
+    placed: list[tuple[_Order, Problem | Issue]] = [(_order(p.line, p.column), p) for p in document.problems]
+    placed += [(_order(*place_of(issue, document)[1:]), issue) for issue in told]
+    placed.sort(key=lambda pair: pair[0])
+    listed: set[str] = set()
+    problems = [
+        found if isinstance(found, Problem) else problem_of(found, document, listed)
+        for _, found in placed[:_MOST_PROBLEMS]
+    ]
+    if len(placed) <= _MOST_PROBLEMS:
         return problems
-    last = replace(problems[_MOST_PROBLEMS - 1], notes=(f"{len(problems) - _MOST_PROBLEMS} more problems like these",))
+    last = replace(problems[_MOST_PROBLEMS - 1], notes=(f"{len(placed) - _MOST_PROBLEMS} more problems like these",))
     return [*problems[: _MOST_PROBLEMS - 1], last]
 
 
@@ -194,9 +202,9 @@ def _is_spoiled(issue: Issue, document: Document) -> bool:
     return any(issue.at[:length] in document.spoiled for length in range(len(issue.at) + 1))
 
 
-def _order(problem: Problem) -> tuple[bool, int, int]:
+def _order(line: int | None, column: int | None) -> _Order:
     # What has no line stands in an override or is missing from the whole file.
-    return (problem.line is None, problem.line or 0, problem.column or 0)
+    return (line is None, line or 0, column or 0)
 
 
 def _no_mapping(document: Document) -> ConfigError:

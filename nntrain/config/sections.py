@@ -15,7 +15,9 @@ from nntrain.errors import escape, quote
 from nntrain.registry import registry_of
 
 LONGEST_NAME = 100
-"""Characters of the longest name of a run; as a directory it also gets a date and a random part."""
+"""Bytes of the longest name of a run; as a directory it also gets a date and a random part."""
+_NOT_IN_NAMES = '/\\<>:"|?*'
+"""What some system or shell takes for something else in a file name."""
 
 
 class GradientClipping(Section):
@@ -128,7 +130,7 @@ class Settings(Section):
     def _some_target(self) -> Settings:
         if not self.data.target and not reconstructs(self.architecture):
             expected = "the name of a column (text) or a list of them"
-            raise check_failed(("data", "target"), f"data.target: expected {expected}, got an empty list")
+            raise check_failed(("data", "target"), f"expected {expected}, got an empty list")
         return self
 
     @field_validator("name")
@@ -155,20 +157,21 @@ def unsafe_name(name: str) -> str | None:
     """Return why a text cannot be the name of a run directory, or None where it can.
 
     >>> unsafe_name("iris mlp"), unsafe_name("../iris")
-    (None, "expected no '/' and no '\\\\'")
+    (None, "expected no '/'")
     """
     if "\n" in name or "\r" in name:
         return "expected one line, a newline is not allowed"
     if not name or name != name.strip():
         return "expected text that does not begin or end blank"
-    if "/" in name or "\\" in name:
-        return "expected no '/' and no '\\'"
+    found = next((character for character in name if character in _NOT_IN_NAMES), None)
+    if found:
+        return f"expected no '{found}'"
     if escape(name) != name:
         return "expected no control or invisible characters"
     if name[0] in ".-":
         return "expected no '.' or '-' at the beginning"
-    if len(name) > LONGEST_NAME or len(name.encode()) > 2 * LONGEST_NAME:
-        return f"expected at most {LONGEST_NAME} characters ({2 * LONGEST_NAME} bytes)"
+    if len(name.encode()) > LONGEST_NAME:
+        return f"expected at most {LONGEST_NAME} bytes"
     return None
 
 

@@ -79,7 +79,7 @@ def complete_spec(kind: str, spec: dict[str, Any]) -> dict[str, Any] | list[Issu
     if not isinstance(name, str):
         return [_nameless(kind, spec)]
     if name not in registry:
-        return [Issue(("name",), "unknown_name", registry.unknown(name))]
+        return [Issue(("name",), "unknown_name", level=Level(kind, name, ()))]
     model = model_of(kind, name)
     try:
         values = model.model_validate({key: value for key, value in spec.items() if key != "name"})

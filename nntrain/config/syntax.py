@@ -10,17 +10,25 @@ from nntrain.errors import ConfigError, quote
 
 _NO_SPACE = re.compile(r"^[ ]*(?:- )?[{]?[ ]*([A-Za-z_][\w.]*):([^\s/:][^\n]*|\u00a0[^\n]*)$")
 
-_CONFLICT = re.compile(r"^(<{7}|>{7}|\|{7})(?: [^\n]*)?$", re.MULTILINE)
+_CONFLICT = re.compile(r"^(?:(?:<{7}|>{7}|\|{7})(?: [^\n]*)?|={7})$", re.MULTILINE)
+
+
+_OTHER_SIGN = re.compile("^[ ]*[A-Za-z_][\\w.]*[ ]*(=|\uff1a)[^\n]*$")
 
 
 def no_space_hint(line: str) -> str | None:
-    """Return the hint for a line such as ``epochs:10``, which YAML reads as one text, or None.
+    """Return the hint for a line such as ``epochs:10`` or ``epochs = 10``, which YAML reads as one text, or None.
 
     >>> no_space_hint("epochs:10")
     "'epochs:10' is text; put a space after ':'"
+    >>> no_space_hint("epochs = 10")
+    "'epochs = 10' is text; write ': ' for '='"
     """
     found = _NO_SPACE.match(line)
-    return f"{quote(found[1] + ':' + found[2].rstrip())} is text; put a space after ':'" if found else None
+    if found:
+        return f"{quote(found[1] + ':' + found[2].rstrip())} is text; put a space after ':'"
+    other = _OTHER_SIGN.match(line)
+    return f"{quote(line.strip())} is text; write ': ' for '{other[1]}'" if other else None
 
 
 def conflict_marker(text: str, path: str) -> ConfigError | None:

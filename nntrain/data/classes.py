@@ -49,6 +49,11 @@ def fit_classes(
 
 def check_classes(table: Table, column: Column, classes: Sequence[str], rows: int) -> None:
     """Raise DataError where rows have one class, or so many that they are rather numbers to be predicted."""
+    if rows < 2:
+        raise DataError(
+            f"1 data row, expected at least 2: column {quote(column.name)} has 1 class, and classification needs 2",
+            path=table.path,
+        )
     if len(classes) < 2:
         raise DataError(
             f"column {quote(column.name)} has 1 class ({quote(classes[0])}); classification needs 2",

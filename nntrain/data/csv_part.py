@@ -24,11 +24,11 @@ from nntrain.errors import DataError
 if TYPE_CHECKING:
     from nntrain.data.table import ReadOptions
 
-BLOCK_BYTES = 8 << 20
+BLOCK_BYTES = 4 << 20
 """About how much is checked and parsed at a time: a call of pandas costs milliseconds that threads cannot share."""
 SMALL_BYTES = 2 << 20
 """Text up to this size is read with the standard library, which is sooner done than pandas is imported."""
-_HEADER_BYTES, _MOST_HEADER_BYTES = 1 << 20, 256 << 20
+_HEADER_BYTES, _MOST_HEADER_BYTES = 1 << 20, 16 << 20
 _MOST_THREADS = 4
 
 
@@ -158,14 +158,21 @@ def _header(text: CleanText, shown: str, options: ReadOptions) -> Header:
     delimiter, size = checked_delimiter(options.delimiter), _HEADER_BYTES
     while True:
         head = window(text, 0, size)
-        is_all = len(head) < size or size >= _MOST_HEADER_BYTES
+        is_all = len(head) < size
+        if not is_all and size >= _MOST_HEADER_BYTES and b"\n" not in head:
+            raise _endless_line(shown)
         try:
             records = head if is_all else head[: record_end(head, 0, size)]
             return read_header(records, options.header, delimiter, options.decimal, shown)
         except DataError:
-            if is_all:
+            if is_all or size >= _MOST_HEADER_BYTES:
                 raise
         size *= 4
+
+
+def _endless_line(shown: str) -> DataError:
+    message = f"the first line is longer than {_MOST_HEADER_BYTES >> 20} MiB"
+    return DataError(message, path=shown, line=1, help="give a CSV file, with the names of its columns on line 1")
 
 
 class _Reader:
@@ -191,9 +198,7 @@ class _Reader:
         cut, threads = cut_blocks(self._text, self._header.start, BLOCK_BYTES), _threads()
         with ThreadPoolExecutor(threads) as pool:
             for start, body in cut:
-                if not self._parser.is_planned:
-                    yield from self._in_turn(start, body, self._plan_and_parse(body))
-                    continue
+                self._plan(body)
                 waiting.append((start, body, pool.submit(self._parse, body)))
                 if len(waiting) > threads:
                     start, body, future = waiting.popleft()
@@ -213,12 +218,12 @@ class _Reader:
                 yield Block(start, end, parsed.rows, self._line, parsed.lines, shortest), parsed.pieces
         self._line += newlines
 
-    def _plan_and_parse(self, body: bytes) -> _Parsed | None:
-        checked = self._checked(body)
-        if checked is not None and checked.rows:
-            self._parser.plan(checked)
-            return self._parse(body)
-        return None if checked is None else _Parsed([], 0, checked.newlines, None, False)
+    def _plan(self, body: bytes) -> None:
+        """Plan by the first block that holds sound records."""
+        if not self._parser.is_planned:
+            checked = self._checked(body)
+            if checked is not None and checked.rows:
+                self._parser.plan(checked)
 
     def _parse(self, body: bytes) -> _Parsed | None:
         small = self._parser.small_numbers(body)

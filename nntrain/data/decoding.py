@@ -19,6 +19,10 @@ _FOREIGN = {
     b"\x28\xb5\x2f\xfd": "packed with zstandard; unpack it, or pack it with gzip",
     b"SQLite format 3\0": "an SQLite database; export the table as CSV",
     b"\x89HDF\r\n": "an HDF5 file; export the table as CSV",
+    b"\x93NUMPY": "a NumPy array; save it as CSV with numpy.savetxt",
+    b"%PDF-": "a PDF; copy the table out of it into a spreadsheet, and save that as CSV",
+    b"\x89PNG\r\n": "a picture",
+    b"\x7fELF": "a program",
     b"version https://git-lfs": "a Git LFS pointer, not the data; run `git lfs pull`",
 }
 _MARKS = (  # the longer marks first: UTF-32 begins like UTF-16
@@ -142,14 +146,13 @@ class BlockDecoder:
         return text[: len(text) - held].encode()
 
     def _not_utf8(self, data: bytes, bad: int) -> DataError:
-        head = (self._head + data)[:_HEAD]
-        if head.count(b"\0") > len(head) // 5:
+        if _is_like_utf16(self._head + data):
             return _looks_like("UTF-16", self._shown)
         line = self._lines_before(self._made) + line_at(data, bad)
         return _bad_byte(data[bad], self._taken + bad, line, self._shown)
 
     def _nul_byte(self, text: bytes) -> DataError:
-        if self._head.count(b"\0") > len(self._head) // 5:
+        if _is_like_utf16(self._head):
             return _looks_like("UTF-16", self._shown)
         offset = text.index(b"\0")
         line = self._lines_before(self._made) + line_at(text, offset)
@@ -260,7 +263,7 @@ def _first_bad_byte(data: bytes) -> int | None:
 
 
 def _not_utf8(data: bytes, bad: int, skipped: int, shown: str) -> DataError:
-    if data.count(b"\0", 0, 4096) > min(len(data), 4096) // 5:
+    if _is_like_utf16(data):
         return _looks_like("UTF-16", shown)
     return _bad_byte(data[bad], bad + skipped, line_at(data, bad), shown)
 
@@ -272,6 +275,12 @@ def _bad_byte(byte: int, offset: int, line: int, shown: str) -> DataError:
         line=line,
         help="save the file as UTF-8, or name its encoding, for example data.encoding: latin-1",
     )
+
+
+def _is_like_utf16(data: bytes) -> bool:
+    """Return whether NUL bytes fill one half of the places of a text, the even or the odd ones, and not the other."""
+    few, many = sorted(data[place:_HEAD:2].count(0) for place in (0, 1))
+    return many > min(len(data), _HEAD) // 5 and few < many // 4
 
 
 def _looks_like(name: str, shown: str) -> DataError:
@@ -306,7 +315,7 @@ def _not_encoded(error: UnicodeDecodeError, offset: int, line: int, encoding: st
 
 
 def _nul_byte(text: bytes, shown: str) -> DataError:
-    if text.count(b"\0", 0, 4096) > min(len(text), 4096) // 5:
+    if _is_like_utf16(text):
         return _looks_like("UTF-16", shown)
     offset = text.index(b"\0")
     return _nul_error(offset, line_at(text, offset), shown)

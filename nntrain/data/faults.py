@@ -88,6 +88,12 @@ def unclosed_quote(shown: str, label: str, line: int, last_line: int) -> Problem
     )
 
 
+def endless_record(shown: str, line: int, longest: int) -> Problem:
+    """Return the problem of a record that is longer than any sane table holds."""
+    message = f"a record of more than {longest >> 20} MiB"
+    return Problem(message, shown, line, help="is this a CSV file? its records end with its lines")
+
+
 class Placed(Protocol):
     """A table or a column: what knows where its rows stand."""
 

@@ -15,6 +15,7 @@ DELIMITERS = ",;\t|"
 _SAID = {"\t": "tab", " ": "blank"}
 _WRITTEN = {"tab": "\t", "\\t": "\t", "space": " ", "comma": ",", "semicolon": ";", "pipe": "|"}
 _QUOTED = re.compile(rb'"(?:[^"]|"")*"?')
+_BLANK_LINES = re.compile(rb"(?:[ \t]*\n)*")
 _RECORDS_COMPARED = 10
 
 
@@ -51,20 +52,20 @@ def record_at(data: bytes, start: int, line: int, shown: str) -> Record | None:
     Raises:
         DataError: a quote is opened in it and never closed.
     """
-    while start < len(data):
-        end = data.index(b"\n", start)
-        quotes = data.count(b'"', start, end)
-        while quotes % 2:
-            before, end = end, data.find(b"\n", end + 1)
-            if end < 0:
-                raise DataError("a quote opens on this line and is never closed", path=shown, line=line)
-            quotes += data.count(b'"', before, end)
-        body = data[start:end]
-        following = line + body.count(b"\n") + 1
-        if body.strip(b" \t"):
-            return Record(body, line, start, end + 1, following)
-        start, line = end + 1, following
-    return None
+    blank = _BLANK_LINES.match(data, start)
+    begin = blank.end() if blank else start
+    line += data.count(b"\n", start, begin)
+    if begin == len(data):
+        return None
+    end = data.index(b"\n", begin)
+    quotes = data.count(b'"', begin, end)
+    while quotes % 2:
+        before, end = end, data.find(b"\n", end + 1)
+        if end < 0:
+            raise DataError("a quote opens on this line and is never closed", path=shown, line=line)
+        quotes += data.count(b'"', before, end)
+    body = data[begin:end]
+    return Record(body, line, begin, end + 1, line + body.count(b"\n") + 1)
 
 
 def read_header(data: bytes, header: bool | Sequence[str], delimiter: str | None, decimal: str, shown: str) -> Header:

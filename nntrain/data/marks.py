@@ -20,13 +20,15 @@ Mask = NDArray[np.bool_]
 
 _COUNTABLE = 256
 """Up to this many columns a record's separators are counted in one byte."""
+_STEP = 1 << 18
+"""Bytes that are looked at at a time."""
 
 
 class Marks:
     """The places in a block of bytes that matter; the block begins outside quotes.
 
     ``newlines``: offsets of all newlines, quoted ones too; ``record_ends``: of those outside quotes; ``quotes``: of all
-    quotes; ``separators``: mask (bytes,) of the separators outside quotes.
+    quotes.
 
     Args:
         block: whole records, or more.
@@ -39,24 +41,22 @@ class Marks:
     """
 
     def __init__(self, block: Bytes, delimiter: int, holds_quotes: bool = True) -> None:
-        newline = block == NEWLINE
-        self.newlines: Positions = np.flatnonzero(newline)
+        self._block, self._delimiter = block, delimiter
+        self.newlines: Positions = _offsets_of(block, NEWLINE)
         self.record_ends = self.newlines
-        self.separators: Mask = block == delimiter
         self.quotes: Positions = np.empty(0, np.intp)
+        self._outside: Mask | None = None
         if holds_quotes:
             quote_mask = block == QUOTE
             self.quotes = np.flatnonzero(quote_mask)
-            outside = np.bitwise_xor.accumulate(quote_mask.view(np.uint8)) == 0
-            self.record_ends = self.newlines[outside[self.newlines]]
-            self.separators &= outside
+            self._outside = np.bitwise_xor.accumulate(quote_mask.view(np.uint8)) == 0
+            self.record_ends = self.newlines[self._outside[self.newlines]]
 
-    def cut(self, end: int) -> None:
-        """Forget what is at or after an offset."""
-        self.newlines, self.record_ends, self.quotes = (
-            offsets[: np.searchsorted(offsets, end)] for offsets in (self.newlines, self.record_ends, self.quotes)
-        )
-        self.separators = self.separators[:end]
+    @cached_property
+    def separators(self) -> Mask:
+        """Which bytes are separators outside quotes."""
+        found: Mask = self._block == self._delimiter
+        return found if self._outside is None else found & self._outside
 
     @cached_property
     def record_starts(self) -> Positions:
@@ -90,11 +90,27 @@ class Marks:
         """Whether each record has ``width`` fields."""
         if width > _COUNTABLE or not self.record_ends.size:
             return bool((self.field_counts == width).all())
-        if np.count_nonzero(self.separators) != self.record_ends.size * (width - 1):
+        starts, step = self.record_starts, max(1, _STEP * self.record_ends.size // self._block.size)
+        return all(self._are_regular(starts[i : i + step], width) for i in range(0, starts.size, step))
+
+    def _are_regular(self, starts: Positions, width: int) -> bool:
+        """Whether each of some neighbouring records has ``width`` fields, of which there are few enough for a byte."""
+        last = np.searchsorted(self.record_ends, starts[-1])
+        begin, end = int(starts[0]), int(self.record_ends[last]) + 1
+        separators = self._block[begin:end] == self._delimiter
+        if self._outside is not None:
+            separators &= self._outside[begin:end]
+        if np.count_nonzero(separators) != starts.size * (width - 1):
             return False
         # Modulo 256, which is enough: a record with 256 too many needs another with 256 too few, and none has so many.
-        counts = np.add.reduceat(self.separators.view(np.uint8), self.record_starts, dtype=np.uint8)
+        counts = np.add.reduceat(separators.view(np.uint8), starts - begin, dtype=np.uint8)
         return bool((counts == width - 1).all())
+
+
+def _offsets_of(block: Bytes, byte: int) -> Positions:
+    """Return where a byte stands; step by step, so that what is made on the way stays in the processor's cache."""
+    found = [np.flatnonzero(block[i : i + _STEP] == byte) + i for i in range(0, block.size, _STEP)]
+    return np.concatenate(found) if found else np.empty(0, np.intp)
 
 
 def starts_of(ends: Positions) -> Positions:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from nntrain.data.grammar import BLANKS, number_pattern
 
 _FEW_UNITS, _MANY_CELLS = 3, 10
+_A_NUMBER = "a number"
 _CURRENCY = "[$\u20ac\u00a3\u00a5]"
 _ROUGH_NUMBER = r"[+-]?[0-9]+(?:[.,][0-9]+)?"
 
@@ -69,9 +70,9 @@ def notation_of(cells: Sequence[str], decimal: str) -> Notation | None:
 
 
 def is_foreign_number(cell: str, decimal: str) -> bool:
-    """Whether a cell is a number with a foreign separator or a percent sign."""
+    """Whether a cell is a number with a foreign separator or a percent sign, or one that float32 cannot hold."""
     notation = notation_of([cell], decimal)
-    return notation is not None and notation is not _UNIT
+    return notation is not _UNIT if notation else expectation(cell, decimal) != _A_NUMBER
 
 
 def has_unit(cell: str) -> bool:
@@ -101,7 +102,7 @@ def expectation(cell: str, decimal: str) -> str:
         return "a finite number"
     if number_pattern(decimal).fullmatch(bare):
         return "a number that float32 can hold (up to 3.4e38)"
-    return "a number"
+    return _A_NUMBER
 
 
 def remedy(cell: str, others: Sequence[str], decimal: str) -> str:

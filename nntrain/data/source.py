@@ -107,6 +107,34 @@ def plain_file_size(path: str) -> int | None:
     return status.st_size if stat.S_ISREG(status.st_mode) else None
 
 
+def unpacks_beyond(path: str, size: int) -> bool:
+    """Return whether a file is packed with gzip and holds more than so many bytes; who reads it tells what is wrong."""
+    try:
+        with Path(path).open("rb") as file:
+            if not is_packed(file.read(_HEAD_BYTES)):
+                return False
+            file.seek(0)
+            unpacked = gzip.GzipFile(fileobj=file)
+            left = size + 1
+            while left and (block := unpacked.read(min(left, BLOCK_BYTES))):
+                left -= len(block)
+            return not left
+    except PACKED_FAULTS:
+        return False
+
+
+def unpacked_size(path: str, size: int) -> int:
+    """Return the size of a file's content: what a gzip file says in its last four bytes, or the size it has."""
+    try:
+        with Path(path).open("rb") as file:
+            if size < _HEAD_BYTES or not is_packed(file.read(_HEAD_BYTES)):
+                return size
+            file.seek(-4, os.SEEK_END)
+            return max(size, int.from_bytes(file.read(4), "little"))
+    except OSError:  # told by whoever reads it
+        return size
+
+
 class PlainFile:
     """A file on disk, read block by block and as often as wanted.
 

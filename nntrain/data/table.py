@@ -18,11 +18,13 @@ from nntrain.data.decoding import PARQUET_MAGIC
 from nntrain.data.grammar import Grammar
 from nntrain.data.parquet_part import ParquetPart
 from nntrain.data.pieces import Positions
-from nntrain.data.source import Announce, expand, plain_file_size, read_bytes
+from nntrain.data.source import Announce, expand, plain_file_size, read_bytes, unpacked_size, unpacks_beyond
 from nntrain.errors import ConfigError, DataError, did_you_mean, enumerate_names, quote
 
 SMALL_FILE_BYTES = 1 << 20
 """Files up to this size are read whole and are not cached: reading them takes no longer than finding them."""
+UNPACKED_BYTES = 16 << 20
+"""Small files that are packed, and that unpacked are larger than this, are read like large ones, block by block."""
 STREAMED_BYTES = 512 << 20
 """Files that are larger together are streamed however much memory there is."""
 _ENDINGS = (".parquet", ".pq")
@@ -170,10 +172,11 @@ def read_table(
     typed = zip(paths, shown or paths, strict=True)
     files = [file for path, as_typed in typed for file in expand(path, as_typed)]
     sizes = [plain_file_size(path) for path, _ in files]
-    on_disk = wants_stream(stream, sum(size or 0 for size in sizes))
+    contents = [unpacked_size(path, size) for (path, _), size in zip(files, sizes, strict=True) if size]
+    on_disk = wants_stream(stream, sum(contents))
     parts = [
         _read_part(path, as_typed, options, announce)
-        if size is None or size <= SMALL_FILE_BYTES
+        if size is None or (size <= SMALL_FILE_BYTES and not unpacks_beyond(path, UNPACKED_BYTES))
         else _read_large(path, as_typed, options, on_disk)
         for (path, as_typed), size in zip(files, sizes, strict=True)
     ]

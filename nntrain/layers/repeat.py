@@ -8,7 +8,11 @@ from typing import Annotated
 from annotated_types import Ge
 
 from nntrain.core.layer import LAYERS, LayerLike
+from nntrain.errors import ConfigError
 from nntrain.layers.sequential import Sequential
+
+MOST_LAYERS = 10_000
+"""Layers that a repeated block becomes at most: more are a slip of the keyboard, and would take for ever to make."""
 
 
 @LAYERS.register("repeat")
@@ -24,5 +28,11 @@ class Repeat(Sequential):
     """
 
     def __init__(self, times: Annotated[int, Ge(1)], layers: list[LayerLike]) -> None:
-        super().__init__([copy.deepcopy(LAYERS.build(layer)) for _ in range(times) for layer in layers])
+        block = [LAYERS.build(layer) for layer in layers]
+        count = times * sum(1 for layer in block for _ in layer.walk())
+        if count > MOST_LAYERS:
+            raise ConfigError(
+                f"repeat: {times:,} times the block are {count:,} layers, expected at most {MOST_LAYERS:,}"
+            )
+        super().__init__([copy.deepcopy(layer) for _ in range(times) for layer in block])
         self.times = times

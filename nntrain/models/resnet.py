@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated, Any
 
-from annotated_types import Ge, Gt, Lt
+from annotated_types import Ge, Gt, Le, Lt
 
 from nntrain.core.layer import Layer
 from nntrain.layers.sequential import Sequential
@@ -45,7 +45,7 @@ class ResNet(Architecture):
 
     def __init__(
         self,
-        blocks: Annotated[int, Ge(1)] = 2,
+        blocks: Annotated[int, Ge(1), Le(1000)] = 2,
         width: Annotated[int, Ge(1)] = 128,
         hidden_factor: Annotated[float, Gt(0)] = 2.0,
         hidden_dropout: _Share = 0.0,

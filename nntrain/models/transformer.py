@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
-from annotated_types import Ge, Lt
+from annotated_types import Ge, Le, Lt
 
 from nntrain.core.layer import Layer
 from nntrain.errors import ConfigError
@@ -42,7 +42,7 @@ class Transformer(Architecture):
         self,
         width: Annotated[int, Ge(1)] = 64,
         heads: Annotated[int, Ge(1)] = 4,
-        blocks: Annotated[int, Ge(1)] = 2,
+        blocks: Annotated[int, Ge(1), Le(1000)] = 2,
         hidden: Annotated[int, Ge(1)] | None = None,
         dropout: Annotated[float, Ge(0), Lt(1)] = 0.0,
         causal: bool = False,

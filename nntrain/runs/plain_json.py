@@ -7,8 +7,8 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-MOST_CONTAINERS = 500_000
-"""Lists and mappings of the largest document that is read."""
+MOST = {"lists and mappings": ("[{", 500_000), "keys": (":", 1_000_000), "values": (",", 4_000_000)}
+"""What the largest document that is read may hold, by the characters that stand for it; texts may hold them too."""
 
 
 def parse(text: str | bytes) -> Any:
@@ -24,8 +24,9 @@ def parse(text: str | bytes) -> Any:
     """
     if isinstance(text, bytes):
         text = text.decode("utf-8")
-    if text.count("[") + text.count("{") > MOST_CONTAINERS:
-        raise ValueError(f"more than {MOST_CONTAINERS:,} lists and mappings")
+    for what, (signs, most) in MOST.items():
+        if sum(text.count(sign) for sign in signs) > most:
+            raise ValueError(f"more than {most:,} {what}")
     try:
         return json.loads(text, object_pairs_hook=_unique, parse_constant=_refuse, parse_float=_finite)
     except RecursionError:

@@ -93,9 +93,11 @@ stream: false
         ("a\x1b[2J", "control"),
         ("a\u202eb", "invisible"),
         ("a\u200bb", "invisible"),
-        ("x" * 101, "100 characters"),
-        ("é" * 101, "100 characters"),
-        ("\U0001f600" * 60, "200 bytes"),
+        ("x" * 101, "100 bytes"),
+        ("é" * 51, "100 bytes"),
+        ("\U0001f600" * 26, "100 bytes"),
+        ("a*b", "'*'"),
+        ("a:b", "':'"),
     ],
 )
 def test_names_that_are_no_safe_directory(name: str, word: str) -> None:

@@ -111,7 +111,7 @@ _configs = st.fixed_dictionaries(
                 "test": st.none() | _share | st.just("t.csv"),
                 "missing_values": st.lists(_text, max_size=3),
                 "columns": st.dictionaries(_text, st.just({"type": "text"}), max_size=2),
-                "header": st.booleans() | st.lists(_text, min_size=1, max_size=3),
+                "header": st.booleans() | st.lists(_text.filter(bool), min_size=1, max_size=3, unique=True),
                 "positive_class": st.none() | _text | st.integers(),
             },
         ),
