@@ -104,9 +104,11 @@ def load_model(arrays: Mapping[str, Array], state: Mapping[str, Any], path: str)
         network.load_state(under("weights", arrays))
         metrics = {name: METRICS.build(spec) for name, spec in model["metrics"].items()}
     except NntrainError as error:
-        raise RunError(f"the model cannot be built: {error.problems[0].message}", path=path) from None
+        message = f"the model cannot be built: {error.problems[0].message}"
+        raise RunError(message, path=path, notes=[notice.removeprefix("warning: ") for notice in notices]) from None
     except (KeyError, TypeError, ValueError) as error:
-        reason = RunError(f"the model cannot be built from this checkpoint ({error})", path=path)
+        message = f"the model cannot be built from this checkpoint ({error})"
+        reason = RunError(message, path=path, notes=[notice.removeprefix("warning: ") for notice in notices])
         raise (explained(error) or reason) from None
     return TrainedModel(network, loss, preprocessing.task, preprocessing, metrics, state["epoch"], notices)
 
