@@ -6,7 +6,7 @@ as plain data. Loading one builds registered things by name and never runs code 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -95,7 +95,8 @@ def load_model(arrays: Mapping[str, Array], state: Mapping[str, Any], path: str)
     if model.get("format") != FORMAT:
         raise RunError(_other_format(model.get("format")), path=path)
     notices = _notices_of_plugins(model["plugins"], path) if "plugins" in model else []
-    with refusing_odd_models(path):
+    notes = [notice.removeprefix("warning: ") for notice in notices]
+    with refusing_odd_models(path, notes):
         try:
             preprocessing = Preprocessing.load(model["preprocessing"], under("preprocessing", arrays))
             loss = LOSSES.build(model["loss"])
@@ -108,7 +109,8 @@ def load_model(arrays: Mapping[str, Array], state: Mapping[str, Any], path: str)
             network.load_state(under("weights", arrays))
             metrics = {name: METRICS.build(spec) for name, spec in model["metrics"].items()}
         except NntrainError as error:
-            raise RunError(f"the model cannot be built: {error.problems[0].message}", path=path) from None
+            message = f"the model cannot be built: {error.problems[0].message}"
+            raise RunError(message, path=path, notes=notes) from None
     return TrainedModel(network, loss, preprocessing.task, preprocessing, metrics, epoch, notices)
 
 
@@ -122,7 +124,7 @@ def _notices_of_plugins(needed: Any, path: str) -> list[str]:
 
 
 @contextmanager
-def refusing_odd_models(path: str) -> Iterator[None]:
+def refusing_odd_models(path: str, notes: Sequence[str] = ()) -> Iterator[None]:
     """Tell whatever fails inside, because the plain data of a model are not what we write, as an error of its file.
 
     Data of any shape can stand there, and fail in any way: at once, or where a network is used that was built of them.
@@ -134,6 +136,7 @@ def refusing_odd_models(path: str) -> Iterator[None]:
             f"the model cannot be built: it is not as nntrain writes it ({error})",
             path=path,
             help="restore the file, or train again; if nothing else has written it, report what --debug prints",
+            notes=notes,
         )
         raise (explained(error) or reason) from error
 

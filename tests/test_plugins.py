@@ -517,6 +517,23 @@ def test_a_changed_plug_in_is_refused_on_resume_and_told_in_eval(ran: Path, caps
     assert "changed" not in told(capsys, *resume, code=0)
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        ('register("scale")', 'register("other")', "unknown layer 'scale'"),
+        ("Parameter", "Parameter", ""),
+        ('"factor", ()', '"factor", (2,)', "other parameters than the network's: scale_1.factor"),
+    ],
+)
+def test_a_changed_plug_in_is_told_as_the_likely_cause(
+    ran: Path, old: str, new: str, expected: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (ran / "my_layers.py").write_text(PLUGIN.replace(old, new))
+    err = told(capsys, "eval", "run", "rows.csv", "--plugin", "my_layers.py", code=4 if expected else 0)
+    assert expected in err
+    assert ("note: my_layers.py: the plug-in has changed since" in err) is bool(expected)
+
+
 def test_verify_resume_with_a_plug_in(folder: Path) -> None:
     assert command(["verify-resume", "config.yaml", "--pieces", "4", "-q"]) == 0
 
