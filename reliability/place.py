@@ -53,5 +53,5 @@ def sentence(facts: dict[str, Any]) -> str:
     """Return the facts in a sentence."""
     return (
         f"{facts['date']}, {facts['system']}, {facts['cores']} cores, {facts['file_system']}; Python {facts['python']},"
-        f" NumPy {facts['numpy']}, nntrain {facts['nntrain']} at {facts['revision'] or 'no commit'}"
+        f" NumPy {facts['numpy']}, nntrain {facts['nntrain']} at {facts['revision'] or 'no commit'}, seed {facts['seed']}"
     )

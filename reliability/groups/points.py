@@ -117,7 +117,7 @@ def _measure_scenario(
     kind = "SIGKILL at a system call" if group == "points" else "a system call fails"
     covered = {one.case: [] if one.hit else ["the fault did not come to pass"] for one in tried}
     findings.add(f"{kind} of `{scenario.name}`: faults that came to pass", covered)
-    findings.add(f"{kind} of `{scenario.name}`", {one.case: one.problems for one in tried})
+    findings.add(f"{kind} of `{scenario.name}`", {one.case: one.problems for one in tried if one.hit})
     findings.notes.append(f"`{scenario.name}` makes {len(calls)} system calls on the run directory")
 
 
