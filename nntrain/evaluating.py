@@ -13,7 +13,7 @@ from nntrain.data.batches import Dataset, Labels
 from nntrain.data.preparation import load_for_eval
 from nntrain.data.table import Table, read_table
 from nntrain.errors import RunError, escape
-from nntrain.inference import TrainedModel, load_model
+from nntrain.inference import TrainedModel, load_model, refusing_odd_models
 from nntrain.metrics.base import evaluate
 from nntrain.metrics.defaults import with_standard_metrics
 from nntrain.metrics.report import classification_report
@@ -63,6 +63,13 @@ def _holds_others(run: Run, kind: str) -> RunError:
 def evaluate_csv(run: Run, csv: str, checkpoint: CheckpointName, unknown_class: UnknownClass) -> Evaluation:
     """Return how a run's network does on a CSV that holds the target."""
     model = load_trained(run, checkpoint)
+    with refusing_odd_models(str(run.checkpoints.path(checkpoint))):
+        return _evaluate(run, model, csv, checkpoint, unknown_class)
+
+
+def _evaluate(
+    run: Run, model: TrainedModel, csv: str, checkpoint: CheckpointName, unknown_class: UnknownClass
+) -> Evaluation:
     table = read_table([csv], model.preprocessing.read_options, [csv])
     prepared = load_for_eval(model.preprocessing, table, unknown_class)
     metrics = with_standard_metrics(model.task, model.metrics)
@@ -114,10 +121,11 @@ def _seen_before(run: Run, sha256: str) -> list[str]:
 def predict_csv(run: Run, csv: str, checkpoint: CheckpointName) -> tuple[dict[str, Sequence[Any]], list[str]]:
     """Return prediction columns for a CSV, with or without the target in it, and notices."""
     model = load_trained(run, checkpoint)
-    table = read_table([csv], model.preprocessing.read_options, [csv])
-    features, notices = model.preprocessing.apply(table)
-    notices += model.preprocessing.extra_columns(table)
-    return prediction_columns(model, features), [*table.notices, *notices]
+    with refusing_odd_models(str(run.checkpoints.path(checkpoint))):
+        table = read_table([csv], model.preprocessing.read_options, [csv])
+        features, notices = model.preprocessing.apply(table)
+        notices += model.preprocessing.extra_columns(table)
+        return prediction_columns(model, features), [*table.notices, *notices]
 
 
 def prediction_columns(model: TrainedModel, data: Dataset) -> dict[str, Sequence[Any]]:

@@ -6,7 +6,8 @@ as plain data. Loading one builds registered things by name and never runs code 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -27,9 +28,6 @@ if TYPE_CHECKING:
 
 FORMAT = 2
 """Version of what :func:`describe_model` writes."""
-
-_SPOILT = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, MemoryError)
-"""What values of a wrong kind or size make of the code that takes them for right ones."""
 
 
 @dataclass
@@ -85,24 +83,45 @@ def load_model(arrays: Mapping[str, Array], state: Mapping[str, Any], path: str)
     Raises:
         RunError: the checkpoint is of another format, or names what this version does not know.
     """
-    try:
-        return _load_model(arrays, state)
-    except NntrainError as error:
-        raise RunError(f"the model cannot be built: {error.problems[0].message}", path=path) from None
-    except _SPOILT as error:
-        raise RunError(f"the model cannot be built from this checkpoint ({error})", path=path) from None
-
-
-def _load_model(arrays: Mapping[str, Array], state: Mapping[str, Any]) -> TrainedModel:
-    model, epoch = state["model"], state["epoch"]
-    if model.get("format") != FORMAT or not isinstance(epoch, int):
-        raise RunError(f"the model's format is {quote(model.get('format'))}, this version reads {FORMAT}")
-    preprocessing = Preprocessing.load(model["preprocessing"], under("preprocessing", arrays))
-    loss = LOSSES.build(model["loss"])
-    loss.build(preprocessing.task)
-    layout = FeatureLayout.of(preprocessing.form)
-    architecture = ARCHITECTURES.build(model["architecture"])
-    network = build_network(architecture, layout, loss, preprocessing.task, model["output_activation"], model["seed"])
-    network.load_state(under("weights", arrays))
-    metrics = {name: METRICS.build(spec) for name, spec in model["metrics"].items()}
+    model, epoch = state.get("model"), state.get("epoch")
+    if not isinstance(model, dict) or type(epoch) is not int:
+        raise RunError("the checkpoint holds no model", path=path)
+    if model.get("format") != FORMAT:
+        raise RunError(_other_format(model.get("format")), path=path)
+    with refusing_odd_models(path):
+        try:
+            preprocessing = Preprocessing.load(model["preprocessing"], under("preprocessing", arrays))
+            loss = LOSSES.build(model["loss"])
+            loss.build(preprocessing.task)
+            layout = FeatureLayout.of(preprocessing.form)
+            architecture = ARCHITECTURES.build(model["architecture"])
+            network = build_network(
+                architecture, layout, loss, preprocessing.task, model["output_activation"], model["seed"]
+            )
+            network.load_state(under("weights", arrays))
+            metrics = {name: METRICS.build(spec) for name, spec in model["metrics"].items()}
+        except NntrainError as error:
+            raise RunError(f"the model cannot be built: {error.problems[0].message}", path=path) from None
     return TrainedModel(network, loss, preprocessing.task, preprocessing, metrics, epoch)
+
+
+@contextmanager
+def refusing_odd_models(path: str) -> Iterator[None]:
+    """Tell whatever fails inside, because the plain data of a model are not what we write, as an error of its file.
+
+    Data of any shape can stand there, and fail in any way: at once, or where a network is used that was built of them.
+    """
+    try:
+        yield
+    except (ArithmeticError, AttributeError, ImportError, LookupError, RecursionError, TypeError, ValueError) as error:
+        raise RunError(
+            f"the checkpoint's model is not as nntrain writes it ({error})",
+            path=path,
+            help="restore the file, or train again; if nothing else has written it, report what --debug prints",
+        ) from error
+
+
+def _other_format(found: object) -> str:
+    if type(found) is int and found > FORMAT:
+        return f"written by a newer nntrain (model format {found}, this version reads {FORMAT}); upgrade nntrain"
+    return f"the model's format is {quote(found)}, this version reads {FORMAT}"
