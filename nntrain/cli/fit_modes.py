@@ -49,11 +49,11 @@ def _fit_one(output: Output, config: Config, options: dict[str, Any]) -> int:
 
 def _resume(output: Output, config: str | None, options: dict[str, Any]) -> int:
     from nntrain.cli.repeating import resume_many
-    from nntrain.cli.resuming import resume_one, wanted_config
+    from nntrain.cli.resuming import own_config, resume_one, wanted_config
     from nntrain.runs.catalog import resolve
 
     run = resolve(options["resume"], options["runs_dir"])
-    own = load_config(str(run.path / "config.yaml"))
+    own = own_config(run)
     wanted = wanted_config(own, config, options)
     if "repeats" in run.info:
         return resume_many(output, wanted, run, options)

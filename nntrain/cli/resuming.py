@@ -9,11 +9,13 @@ from nntrain.cli.fitting import conclude, key_overrides, tell_dry_run, train_wat
 from nntrain.cli.output import Output
 from nntrain.cli.signals import INTERRUPTION
 from nntrain.config import load_config
-from nntrain.config.schema import Config
-from nntrain.errors import RunError, quote
+from nntrain.config.load import parse_document
+from nntrain.config.schema import Config, config_from
+from nntrain.errors import ConfigError, RunError, quote
 from nntrain.experiment import Experiment, assemble
 from nntrain.fitting import Outcome, complete_config
-from nntrain.runs.run import Run
+from nntrain.runs.files import read_file
+from nntrain.runs.run import CONFIG_FILE, Run
 
 MAY_DIFFER = frozenset({"name", "threads"})
 """Keys that have no say in what is computed."""
@@ -72,6 +74,21 @@ def assemble_again(config: Config, run: Run) -> Experiment:
     experiment = assemble(config, run.info.get("fold"))
     check_data(experiment, run)
     return experiment.first_batch_alone() if run.info.get("overfit_batch") else experiment
+
+
+def own_config(run: Run) -> Config:
+    """Return the config that a run has written down for itself.
+
+    Raises:
+        RunError: it is missing, or not what nntrain writes.
+        ResourceError: the system refused to give it.
+    """
+    path = run.path / CONFIG_FILE
+    content = read_file(path)
+    try:
+        return config_from(parse_document(content, str(path)))
+    except ConfigError as error:  # no mistake of the user's: the run is damaged
+        raise RunError(error.problems) from None
 
 
 def wanted_config(own: Config, config: str | None, options: dict[str, Any]) -> Config:

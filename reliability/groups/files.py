@@ -71,6 +71,7 @@ def measure(settings: Settings) -> Findings:
     """Train on each bad file."""
     findings, folder = Findings(), settings.scratch / "files"
     folder.mkdir(parents=True, exist_ok=True)
+    shutil.copy(FAULTS / "csv_ok_plain.csv", folder / "trees.csv")
     files = bad_files()
     answers = settings.spread("files", files, lambda bad: _refused(folder, bad))
     for kind, code in (("CSV", 3), ("YAML", 2)):
@@ -85,7 +86,6 @@ def measure(settings: Settings) -> Findings:
 
 def _refused(folder: Path, bad: BadFile) -> list[str]:
     """Return what is wrong with how ``fit`` takes a bad file."""
-    shutil.copy(FAULTS / "csv_ok_plain.csv", folder / "trees.csv")
     config, place = Path(shutil.copy(bad.path, folder)), folder / f"{bad.path.parent.name}-{bad.name}-run"
     if bad.code == 3:
         config = folder / f"{bad.name}.yaml"
