@@ -13,8 +13,8 @@ from collections.abc import Callable
 from pathlib import Path
 from random import Random
 
-from lab import ROOT
-from mutations import mutate
+from changes import mutate
+from lab import ROOT, Unseen
 
 sys.path.insert(0, str(ROOT))
 
@@ -100,16 +100,6 @@ def _resumes(folder: Path) -> Callable[[Path], object]:
         resume(trainers[0], run)
 
     return go_on
-
-
-class Unseen:
-    """Watches a training that nobody looks at."""
-
-    def updated(self) -> None:
-        pass
-
-    def epoch_ended(self, row: object) -> None:
-        pass
 
 
 def _run_with(folder: Path, path: Path) -> Run:

@@ -47,7 +47,7 @@ happened to, with each epoch once and no temporary file left.
 - **Disks** are file systems in memory, from too small for anything to just too small; the run goes on when there is
   room.
 - **Flipped bits** are found in `last.safetensors`; what is then used must equal `previous.safetensors`.
-- **Bad files** are those of `tests/faults`, each with its own place and words.
+- **Bad files** are those of `tests/faults` and `reliability/configs`, each with its own place and words.
 - **Changed files** are changed by chance: bits, spans, tokens that readers stumble over; checkpoints mostly with a
   right checksum. Each must be read or refused with an error of ours within 5 seconds and 3 GiB of address space. Any
   other exception, and a warning, counts as a failure.

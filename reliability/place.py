@@ -51,7 +51,6 @@ def _git(*arguments: str) -> str:
 
 def sentence(facts: dict[str, Any]) -> str:
     """Return the facts in a sentence."""
-    return (
-        f"{facts['date']}, {facts['system']}, {facts['cores']} cores, {facts['file_system']}; Python {facts['python']},"
-        f" NumPy {facts['numpy']}, nntrain {facts['nntrain']} at {facts['revision'] or 'no commit'}"
-    )
+    versions = f"Python {facts['python']}, NumPy {facts['numpy']}, nntrain {facts['nntrain']}"
+    machine = f"{facts['system']}, {facts['cores']} cores, {facts['file_system']}"
+    return f"{facts['date']}, {machine}; {versions} at {facts['revision'] or 'no commit'}, seed {facts['seed']}"

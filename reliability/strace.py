@@ -73,7 +73,7 @@ def inject(command: Sequence[str], log: Path, call: Call, fault: str, word: str)
         word: that is in the path of the call that is meant.
     """
     aim = [f"trace={call.name}", "-e", f"inject={call.name}:{fault}:when={call.nth}"]
-    ended = run(["strace", "-f", "--seccomp-bpf", "-y", "-qq", "-s", "0", "-o", str(log), "-e", *aim, *command])
+    ended = run(["strace", "-f", "-y", "-qq", "-s", "0", "-o", str(log), "-e", *aim, *command])
     lines = log.read_text(encoding="utf-8", errors="replace").splitlines() if log.exists() else []
     calls = [line for line in lines if _LINE.match(line)]
     if fault.startswith("signal"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
@@ -218,6 +219,37 @@ def test_changed_data_are_refused(place: Path, capsys: pytest.CaptureFixture[str
     assert "the data have changed" in capsys.readouterr().err
     (place / "data.csv").write_text(text)
     assert command(["fit", "--resume", str(place / "a"), "-q"]) == 0
+
+
+@pytest.mark.parametrize("content", [None, b"", b"epochs: [", b"\xff\xfe", b"data: {train: x.csv}\n"])
+def test_a_run_with_a_damaged_config(place: Path, content: bytes | None, capsys: pytest.CaptureFixture[str]) -> None:
+    fit(write_config(place), place / "a", after(4))
+    config = place / "a" / "config.yaml"
+    whole = config.read_bytes()
+    config.unlink()
+    if content is not None:
+        config.write_bytes(content)
+    assert command(["fit", "--resume", str(place / "a")]) == 4
+    assert str(config) in capsys.readouterr().err
+    config.write_bytes(whole)
+    assert command(["fit", "--resume", str(place / "a"), "-q"]) == 0
+
+
+@pytest.mark.parametrize("number", [errno.EIO, errno.ENOSPC, errno.EACCES])
+def test_a_disk_that_does_not_give_the_config_of_a_run(
+    place: Path, number: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fit(write_config(place), place / "a", after(4))
+    real = os.open
+
+    def refuse(path: Any, *rest: Any, **options: Any) -> int:
+        if str(path).endswith("config.yaml"):
+            raise OSError(number, os.strerror(number))
+        return real(path, *rest, **options)
+
+    monkeypatch.setattr(os, "open", refuse)
+    assert command(["fit", "--resume", str(place / "a")]) == 6
+    assert f"config.yaml: cannot read: {os.strerror(number).lower()}" in capsys.readouterr().err
 
 
 def test_killed_before_the_first_checkpoint(place: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -120,7 +120,7 @@ def test_forged_checkpoints_pass_the_checksum(load: Load, tmp_path: Path) -> Non
     content = (tmp_path / "a").read_bytes()
     chance, said = random.Random(0), []
     for _ in range(300):
-        (tmp_path / "b").write_bytes(load("mutations").mutate("checkpoint", content, content, chance))
+        (tmp_path / "b").write_bytes(load("changes").mutate("checkpoint", content, content, chance))
         try:
             checkpoint.load(tmp_path / "b")
         except RunError as error:
@@ -134,7 +134,7 @@ def test_the_page_tells_failures_and_what_was_not_measured(load: Load) -> None:
         {"what": "kills", "good": 9_999, "of": 10_000, "missing": None},
         {"what": "points", "good": 0, "of": 0, "missing": "strace is not installed"},
     ]
-    facts = dict.fromkeys(["date", "system", "file_system", "python", "numpy", "nntrain", "revision"], "x")
+    facts = dict.fromkeys(["date", "system", "file_system", "python", "numpy", "nntrain", "revision", "seed"], "x")
     found = {"a": {**facts, "cores": 2, "rows": rows, "failures": ["run 3: digest differs"], "notes": []}}
     text = load("page").page(found)
     assert "| kills | 9,999 | 10,000 | 99.99 % |" in text

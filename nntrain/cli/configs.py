@@ -26,11 +26,24 @@ def run_config(run: Run, overrides: Sequence[str] = ()) -> Config:
     """Return a run's own config, which loads no plug-in: those it names are to be loaded already.
 
     Raises:
-        RunError: one of them is not.
+        RunError: one of them is not, or the file is missing or not what nntrain writes.
+        ResourceError: the system refused to give it.
+        ConfigError: an override is wrong.
     """
-    from nntrain.config.schema import load_config
+    from nntrain.config.load import parse_document
+    from nntrain.config.schema import config_from
+    from nntrain.errors import ConfigError, RunError
+    from nntrain.runs.files import read_file
+    from nntrain.runs.run import CONFIG_FILE
 
-    return load_config(str(run.path / "config.yaml"), overrides, plugins=None)
+    path = run.path / CONFIG_FILE
+    content = read_file(path)
+    try:
+        return config_from(parse_document(content, str(path)), overrides, plugins=None)
+    except ConfigError as error:
+        if overrides:
+            raise
+        raise RunError(error.problems) from None  # no mistake of the user's: the run is damaged
 
 
 def use_plugins(output: Output, plugins: Sequence[str]) -> None:

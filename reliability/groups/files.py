@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from process import NNTRAIN, run
 from settings import Settings
 
 FAULTS = ROOT / "tests" / "faults"
+OWN = Path(__file__).resolve().parent.parent / "configs"
 
 CONFIG = """
 data:
@@ -31,46 +33,63 @@ class BadFile:
     """A file that must be refused.
 
     Attributes:
+        path: where it lies.
         place: ``line``, ``line:column`` or ``-``, as the error must name it.
         words: that the error must hold.
         code: exit code.
     """
 
-    name: str
+    path: Path
     place: str
     words: tuple[str, ...]
     code: int
 
+    @property
+    def name(self) -> str:
+        """Name of the file."""
+        return self.path.name
+
 
 def bad_files() -> list[BadFile]:
-    """Return the files that the tests' tables of cases list as bad."""
-    return [*_listed("csv_cases.tsv", 3), *_listed("yaml_cases.tsv", 2)]
+    """Return the files that the tables of cases list as bad: the tests', and this tool's own configs."""
+    return [
+        *_listed(FAULTS / "csv_cases.tsv", 3),
+        *_listed(FAULTS / "yaml_cases.tsv", 2),
+        *_listed(OWN / "cases.tsv", 2),
+    ]
 
 
-def _listed(table: str, code: int) -> list[BadFile]:
-    lines = (FAULTS / table).read_text(encoding="utf-8").splitlines()[1:]
-    cells = [line.split("\t") for line in lines]
-    return [BadFile(name, place, tuple(words), code) for name, place, *words in cells if words != ["ok"]]
+def _listed(table: Path, code: int) -> list[BadFile]:
+    if not table.exists():
+        return []
+    cells = [line.split("\t") for line in table.read_text(encoding="utf-8").splitlines()[1:]]
+    found = [(table.parent / name, place, tuple(words)) for name, place, *words in cells if words != ["ok"]]
+    return [BadFile(*case, code) for case in found]
 
 
 def measure(settings: Settings) -> Findings:
     """Train on each bad file."""
     findings, folder = Findings(), settings.scratch / "files"
     folder.mkdir(parents=True, exist_ok=True)
+    shutil.copy(FAULTS / "csv_ok_plain.csv", folder / "trees.csv")
     files = bad_files()
     answers = settings.spread("files", files, lambda bad: _refused(folder, bad))
     for kind, code in (("CSV", 3), ("YAML", 2)):
-        problems = {bad.name: found for bad, found in zip(files, answers, strict=True) if bad.code == code}
+        problems = {
+            str(bad.path.relative_to(ROOT)): found
+            for bad, found in zip(files, answers, strict=True)
+            if bad.code == code
+        }
         findings.add(f"bad {kind} files refused with the place named", problems)
     return findings
 
 
 def _refused(folder: Path, bad: BadFile) -> list[str]:
     """Return what is wrong with how ``fit`` takes a bad file."""
-    config, place = FAULTS / bad.name, folder / f"{bad.name}-run"
+    config, place = Path(shutil.copy(bad.path, folder)), folder / f"{bad.path.parent.name}-{bad.name}-run"
     if bad.code == 3:
         config = folder / f"{bad.name}.yaml"
-        config.write_text(CONFIG.format(csv=FAULTS / bad.name), encoding="utf-8")
+        config.write_text(CONFIG.format(csv=bad.path), encoding="utf-8")
     done = run([*NNTRAIN, "fit", str(config), "--run-dir", str(place)], cwd=folder)
     problems = done.problems(bad.code)
     named = bad.name if bad.place == "-" else f"{bad.name}:{bad.place}"

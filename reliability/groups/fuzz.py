@@ -58,7 +58,7 @@ def _sources(settings: Settings, lab: Lab) -> dict[str, list[Path]]:
         "checkpoint": checkpoints,
         "model": checkpoints[1:2],
         "training": checkpoints[1:],
-        "config": sorted([*(ROOT / "configs").rglob("*.yaml"), *faults.glob("yaml_*.yaml")]),
+        "config": sorted([*(ROOT / "configs").rglob("*.yaml"), *(ROOT / "reliability" / "configs").glob("*.yaml")]),
         "table": [iris, *sorted(faults.glob("csv_*.csv"))],
     }
 

@@ -1,8 +1,9 @@
-"""Every bad config of tests/faults: refused at the right place with the right words."""
+"""Every bad config of the reliability tool: refused at the right line and column with the right words."""
 
 from __future__ import annotations
 
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -11,18 +12,20 @@ from nntrain.config import load_config
 from nntrain.errors import ConfigError
 from nntrain.experiment import assemble
 
-FAULTS = Path(__file__).parent.parent / "faults"
-CASES = [line.split("\t") for line in (FAULTS / "yaml_cases.tsv").read_text(encoding="utf-8").splitlines()[1:]]
+FAULTS = Path(__file__).parent.parent.parent / "reliability" / "configs"
+CASES = [line.split("\t") for line in (FAULTS / "cases.tsv").read_text(encoding="utf-8").splitlines()[1:]]
 
 
 def test_every_file_has_a_case() -> None:
-    assert {path.name for path in FAULTS.glob("yaml_*.yaml")} == {case[0] for case in CASES}
+    assert {path.name for path in FAULTS.glob("*.yaml")} == {case[0] for case in CASES}
 
 
 @pytest.mark.parametrize("case", CASES, ids=[case[0] for case in CASES])
-def test_refused_with_place_and_reason(case: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_refused_with_place_and_reason(case: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     name, place, *fragments = case
-    monkeypatch.chdir(FAULTS)
+    shutil.copy(FAULTS / name, tmp_path)
+    shutil.copy(FAULTS.parent.parent / "tests" / "faults" / "csv_ok_plain.csv", tmp_path / "trees.csv")
+    monkeypatch.chdir(tmp_path)
     with pytest.raises(ConfigError) as caught:
         assemble(load_config(name))
     said = caught.value.render()
