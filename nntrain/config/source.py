@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 from pathlib import Path
 
@@ -62,12 +63,14 @@ def decode(content: bytes, path: str) -> str:
             raise ConfigError(f"not UTF-8: the file looks like {encoding}", path=path, line=1, help=_SAVE)
     if content[1:2] == b"\x00" or content[:1] == b"\x00":
         raise ConfigError("not UTF-8: the file looks like UTF-16 or is binary", path=path, line=1, help=_SAVE)
+    body = content.removeprefix(codecs.BOM_UTF8)
     try:
-        text = content.removeprefix(b"\xef\xbb\xbf").decode("utf-8")
+        text = body.decode("utf-8")
     except UnicodeDecodeError as error:
-        before = content[: error.start].decode("utf-8")
+        before = body[: error.start].decode("utf-8")
         line, column = LineTable(before).at(len(before))
-        message = f"not UTF-8: byte 0x{content[error.start]:02x} at offset {error.start}"
+        offset = error.start + len(content) - len(body)
+        message = f"not UTF-8: byte 0x{content[offset]:02x} at offset {offset}"
         raise ConfigError(message, path=path, line=line, column=column, help=_SAVE) from None
     check_characters(text, path)
     return text

@@ -96,11 +96,14 @@ def _located(message: str, remedy: str | None, mark: Any, found: Any, text: str,
     if message == "unexpected character":
         message, remedy = _character(text[mark.index : mark.index + 1])
     # The line with the mistake is often the one before the line where the parser gives up.
-    near = [lines.line(number) for number in (line, line - 1) if number >= 1]
-    hints: list[str | None] = [hint for hint in map(no_space_hint, near) if hint]
     last_line = lines.at(found.index)[0] if found else line
+    for number in (line, line - 1):
+        hint = no_space_hint(lines.line(number)) if number >= 1 else None
+        if hint:
+            line, column, remedy = number, column if number == line else 1, hint
+            break
     notes = [f"the file was understood up to line {last_line}"] if last_line > line + 1 else []
-    return ConfigError(message, path=path, line=line, column=column, help=(hints or [remedy])[0], notes=notes)
+    return ConfigError(message, path=path, line=line, column=column, help=remedy, notes=notes)
 
 
 def _character(character: str) -> tuple[str, str]:

@@ -48,9 +48,14 @@ class Faults:
         return [fault.problem(shown) for fault in list(self._by_kind.values())[:SHOWN_PROBLEMS]]
 
 
-def ragged(count: int, width: int, ends_with_delimiter: bool) -> Fault:
-    """Return the fault of records with another number of fields than the header."""
-    if count == width + 1 and ends_with_delimiter:
+_CONFLICT_MARKERS = (b"<<<<<<<", b"=======", b">>>>>>>")
+
+
+def ragged(count: int, width: int, ends_with_delimiter: bool, opening: bytes = b"") -> Fault:
+    """Return the fault of records with another number of fields than the header; ``opening`` begins the first one."""
+    if opening.startswith(_CONFLICT_MARKERS):
+        help = "a Git conflict marker: keep one side and delete the markers"
+    elif count == width + 1 and ends_with_delimiter:
         help = "a trailing comma (or other separator) ends the line: remove it, or add a name to the header"
     elif count > width:
         help = "a cell that holds the separator must stand in quotes; or the header lacks a name"

@@ -15,6 +15,7 @@ DELIMITERS = ",;\t|"
 _SAID = {"\t": "tab", " ": "blank"}
 _WRITTEN = {"tab": "\t", "\\t": "\t", "space": " ", "comma": ",", "semicolon": ";", "pipe": "|"}
 _QUOTED = re.compile(rb'"(?:[^"]|"")*"?')
+_SPREADSHEET_HINT = re.compile(rb'"?sep=[^\w\n]"?', re.IGNORECASE)
 _BLANK_LINES = re.compile(rb"(?:[ \t]*\n)*")
 _RECORDS_COMPARED = 10
 
@@ -86,6 +87,10 @@ def read_header(data: bytes, header: bool | Sequence[str], delimiter: str | None
         what = "the file is empty (0 bytes)" if not data else "the file holds only blank lines"
         raise DataError(f"{what}: expected a header and rows, found 0 data rows", path=shown)
     notices: list[str] = []
+    if _SPREADSHEET_HINT.fullmatch(first.body):
+        hint = quote(first.body.decode())
+        message = f"{hint} is a hint to a spreadsheet, expected the names of the columns"
+        raise DataError(message, path=shown, line=first.line, help="delete this line: the separator is found without")
     separator = _separator(data, first, delimiter, decimal, shown, notices)
     Structure(separator, [], shown).check_record(data[first.start : first.end], first.line)
     cells = split_record(first.body, separator)

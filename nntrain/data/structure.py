@@ -192,7 +192,8 @@ class Structure:
         for kind in found[np.argsort(firsts)][: 2 * SHOWN_PROBLEMS].tolist():
             where = np.flatnonzero(bad & (kinds == kind))
             lines = (line + marks.lines_before(starts[where[:SHOWN_PROBLEMS]])).tolist()
-            self._faults.add(kind, faults.ragged(kind // 2, self._width, bool(kind % 2)), lines, where.size)
+            opening = bytes(block[starts[where[0]] :][:7])
+            self._faults.add(kind, faults.ragged(kind // 2, self._width, bool(kind % 2), opening), lines, where.size)
 
     def _check_lengths(self, block: Bytes, marks: Marks, line: int) -> None:
         starts = starts_of(marks.field_ends)
