@@ -24,7 +24,7 @@ bench:
 	$(PYTHON) benchmarks/held_out.py
 	$(PYTHON) benchmarks/run.py
 
-# About an hour on two cores; what needs strace or root is told as not measured where there is none.
+# Half an hour on two cores; what needs strace or root is told as not measured where there is none.
 reliability:
 	$(PYTHON) reliability/run.py; code=$$?; $(PYTHON) reliability/run.py --page; exit $$code
 

@@ -16,6 +16,7 @@ from nntrain.cli.tables import table
 from nntrain.config.schema import Config
 from nntrain.fitting import Outcome, note_config, outcome_of
 from nntrain.repeats import Member, held_out_columns, kind_of, members, summarize
+from nntrain.runs.files import real_folder
 from nntrain.runs.run import Run, is_run
 
 
@@ -47,8 +48,7 @@ def resume_many(output: Output, config: Config, parent: Run, options: dict[str, 
 
 
 def _train_all(output: Output, parent: Run, todo: Iterable[Member]) -> int:
-    folder = parent.path / parent.info["repeats"]["kind"]
-    folder.mkdir(exist_ok=True)
+    folder = real_folder(parent.path / parent.info["repeats"]["kind"])
     outcomes: list[Outcome] = []
     held_out: list[dict[str, Any]] = []
     for member in todo:

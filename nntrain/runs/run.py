@@ -21,6 +21,7 @@ from nntrain.runs.files import (
     link_error,
     make_files,
     read_file,
+    real_folder,
     remove_temporaries,
     replace_file,
 )
@@ -91,7 +92,7 @@ class Run:
             described = _describe(name, identity, info)
             made.append((described, lock))
             source = source_text.encode("utf-8", "surrogateescape") if isinstance(source_text, str) else source_text
-            (folder / CHECKPOINTS).mkdir()
+            real_folder(folder / CHECKPOINTS)
             described_text = plain_json.document(described)
             make_files(folder, {CONFIG_FILE: config_text.encode(), SOURCE_FILE: source, RUN_FILE: described_text})
             return lock.moved

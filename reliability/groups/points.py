@@ -120,7 +120,7 @@ def _measure_scenario(
     first = chance.randrange(len(faults))
     wanted = [(call, faults[(first + number) % len(faults)]) for number, call in enumerate(calls)]
     if settings.quick:
-        wanted = chance.sample(wanted, min(5, len(wanted)))
+        wanted = chance.sample(wanted, min(2, len(wanted)))
     cases = [(number, call, fault) for number, (call, fault) in enumerate(wanted)]
     tried = settings.spread(f"{group}, {scenario.name}", cases, lambda case: _try(lab, scenario, *case))
     kind = "SIGKILL at a system call" if group == "points" else "a system call fails"

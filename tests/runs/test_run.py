@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
@@ -465,6 +466,21 @@ except ResourceError as error:
     assert problems == ""
     assert out.startswith("6 error: ")
     assert str(tmp_path / "runs") in out
+
+
+def test_a_disk_without_inodes_is_told_like_any_full_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = os.mkdir
+
+    def mkdir(path: Any, *rest: Any) -> None:
+        if str(path).endswith("checkpoints"):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        real(path, *rest)
+
+    monkeypatch.setattr(os, "mkdir", mkdir)
+    with pytest.raises(ResourceError, match="cannot make the folder: no space left on device") as caught:
+        create(tmp_path)
+    assert caught.value.problems[0].help
+    assert listing(tmp_path) == []
 
 
 def test_a_folder_that_may_not_be_written_to(tmp_path: Path) -> None:
