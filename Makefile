@@ -1,7 +1,9 @@
 # Developer's shortcuts; the README's commands do not need them.
 PYTHON ?= .venv/bin/python
 
-.PHONY: test lint docs oracles bench
+.PHONY: test lint docs oracles bench fuzz
+
+MINUTES ?= 10
 
 test:
 	$(PYTHON) -m pytest -q -n 2
@@ -23,3 +25,7 @@ bench:
 	$(PYTHON) -m pip install -q -e '.[bench]'
 	$(PYTHON) benchmarks/held_out.py
 	$(PYTHON) benchmarks/run.py
+
+# Random bytes at every reader of files; what it finds lies in fuzz-findings/.
+fuzz:
+	$(PYTHON) reliability/fuzz.py --minutes $(MINUTES)
