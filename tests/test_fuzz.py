@@ -56,7 +56,7 @@ def test_what_goes_wrong_is_found_once_and_kept(load: Load, tmp_path: Path, monk
 
             os._exit(11)
 
-    monkeypatch.setitem(targets.TARGETS, "bad", targets.Target(lambda: [b"0"], read, lambda *_: b"", ".txt"))
+    monkeypatch.setitem(targets.TARGETS, "bad", targets.Target(lambda: [b"0"], read, lambda *_: b"", ".bin"))
     monkeypatch.setattr(fuzz, "input_of", lambda target, seed, number, seeds: str(number).encode())
     found, count = fuzz.fuzz("bad", count=12)
     assert count == 12
