@@ -1,7 +1,9 @@
 # Developer's shortcuts; the README's commands do not need them.
 PYTHON ?= .venv/bin/python
 
-.PHONY: test lint docs oracles bench reliability reliability-quick
+.PHONY: test lint docs oracles bench reliability reliability-quick fuzz
+
+MINUTES ?= 10
 
 test:
 	$(PYTHON) -m pytest -q -n 2
@@ -31,3 +33,7 @@ reliability:
 # A sample of everything, in a minute; the test suite has a still smaller one.
 reliability-quick:
 	$(PYTHON) reliability/run.py --quick --out reliability/results/quick
+
+# Random bytes at every reader of files; what it finds lies in fuzz-findings/.
+fuzz:
+	$(PYTHON) reliability/fuzz.py --minutes $(MINUTES)

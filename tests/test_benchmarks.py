@@ -40,6 +40,7 @@ GROUPS = {
     "steps": "mlp 4-16-3",
     "products": "512-1024",
     "commands": "iris",
+    "reading": "20 columns of floats",
     "monitoring": "mlp 4-16-3",
     "streaming": "20 columns",
     "scaling": "epochs",

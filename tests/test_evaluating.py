@@ -6,7 +6,9 @@ import csv
 import hashlib
 import json
 import random
+import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,6 +16,7 @@ import pytest
 from nntrain.cli.entry import run
 from nntrain.errors import DataError, RunError
 from nntrain.evaluating import evaluate_csv, load_trained, predict_csv
+from nntrain.runs import checkpoint
 from nntrain.runs.catalog import resolve
 from nntrain.runs.run import Run
 
@@ -198,6 +201,40 @@ def test_a_damaged_checkpoint_is_refused(tmp_path: Path, damage: str) -> None:
     with pytest.raises(RunError, match="best"):
         load_trained(found, "best")
     assert run(["eval", str(found.path), write(tmp_path, IRIS)]) == 4
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ((), None),
+        (("format",), 99),
+        (("architecture",), {"name": "os.system"}),
+        (("architecture",), {"name": "../plugin.py"}),
+        (("architecture",), {"name": "mlp", "hidden": [10**12]}),
+        (("architecture",), {"name": "sequential", "layers": [{"name": "repeat", "times": 10**9, "layers": ["relu"]}]}),
+        (("loss",), {"name": "__import__"}),
+        (("metrics",), {"x": "x"}),
+        (("preprocessing", "form", "form"), "os"),
+        (("preprocessing", "read", "encoding"), {}),
+        (("preprocessing", "read", "delimiter"), [";"]),
+        (("preprocessing", "target"), None),
+    ],
+)
+def test_a_forged_model_is_refused(tmp_path: Path, iris: Run, key: tuple[str, ...], value: object) -> None:
+    """The file is sound, and its checksum right: only what the model is made of is not ours."""
+    shutil.copytree(iris.path, tmp_path / "run")
+    arrays, state = iris.checkpoints.load("best")
+    *path, last = ("model", *key)
+    holder: dict[str, Any] = state
+    for part in path:
+        holder = holder[part]
+    holder[last] = value
+    forged = Run.open(tmp_path / "run")
+    checkpoint.save(forged.checkpoints.path("best"), arrays, state)
+    with pytest.raises(RunError) as caught:
+        predict_csv(forged, write(tmp_path, IRIS), "best")
+    assert caught.value.exit_code == 4
+    assert caught.value.problems[0].path == str(forged.checkpoints.path("best"))
 
 
 def test_the_last_checkpoint_can_be_asked_for(iris: Run, tmp_path: Path) -> None:

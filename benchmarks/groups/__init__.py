@@ -10,7 +10,7 @@ import monitoring
 import scaling
 import streaming
 from bench import Bench
-from groups import commands, products, steps
+from groups import commands, products, reading, steps
 
 Found = dict[str, Any]
 
@@ -35,6 +35,7 @@ GROUPS: dict[str, Group] = {
     "steps": Group("Time of an update", steps.cases, steps.measure, steps.table),
     "products": Group("Large matrix products", products.cases, products.measure, products.table),
     "commands": Group("Whole commands", commands.cases, commands.measure, commands.table),
+    "reading": Group("Reading a CSV", reading.cases, reading.measure, reading.table),
     "monitoring": Group("Everything on against all off", monitoring.cases, monitoring.measure, monitoring.table),
     "streaming": Group("A table that stays on disk", streaming.cases, streaming.measure, streaming.table),
     "scaling": Group("How time and memory grow", scaling.cases, scaling.measure, scaling.table),

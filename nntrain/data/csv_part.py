@@ -198,7 +198,9 @@ class _Reader:
         cut, threads = cut_blocks(self._text, self._header.start, BLOCK_BYTES), _threads()
         with ThreadPoolExecutor(threads) as pool:
             for start, body in cut:
-                self._plan(body)
+                if not (self._parser.is_planned or self._plan(body)):
+                    yield from self._in_turn(start, body, None)
+                    continue
                 waiting.append((start, body, pool.submit(self._parse, body)))
                 if len(waiting) > threads:
                     start, body, future = waiting.popleft()
@@ -218,12 +220,12 @@ class _Reader:
                 yield Block(start, end, parsed.rows, self._line, parsed.lines, shortest), parsed.pieces
         self._line += newlines
 
-    def _plan(self, body: bytes) -> None:
-        """Plan by the first block that holds sound records."""
-        if not self._parser.is_planned:
-            checked = self._checked(body)
-            if checked is not None and checked.rows:
-                self._parser.plan(checked)
+    def _plan(self, body: bytes) -> bool:
+        """Plan by the first block, and return whether it could be done: by one that holds sound records."""
+        checked = self._checked(body)
+        if checked is not None and checked.rows:
+            self._parser.plan(checked)
+        return self._parser.is_planned
 
     def _parse(self, body: bytes) -> _Parsed | None:
         small = self._parser.small_numbers(body)

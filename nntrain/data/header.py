@@ -15,8 +15,10 @@ DELIMITERS = ",;\t|"
 _SAID = {"\t": "tab", " ": "blank"}
 _WRITTEN = {"tab": "\t", "\\t": "\t", "space": " ", "comma": ",", "semicolon": ";", "pipe": "|"}
 _QUOTED = re.compile(rb'"(?:[^"]|"")*"?')
+MOST_COLUMNS = 1_000_000
+"""A line of more cells is no header."""
 _SPREADSHEET_HINT = re.compile(rb'"?sep=[^\w\n]"?', re.IGNORECASE)
-_BLANK_LINES = re.compile(rb"(?:[ \t]*\n)*")
+_BLANK_LINES = re.compile(rb"(?:[ \t]*+\n)*+")  # possessive: a way back would be kept in memory for each line
 _RECORDS_COMPARED = 10
 
 
@@ -92,6 +94,9 @@ def read_header(data: bytes, header: bool | Sequence[str], delimiter: str | None
         message = f"{hint} is a hint to a spreadsheet, expected the names of the columns"
         raise DataError(message, path=shown, line=first.line, help="delete this line: the separator is found without")
     separator = _separator(data, first, delimiter, decimal, shown, notices)
+    if first.body.count(separator.encode()) >= MOST_COLUMNS:
+        message = f"more than {MOST_COLUMNS:,} columns"
+        raise DataError(message, path=shown, line=first.line, help="is this a CSV file, and a header its first line?")
     Structure(separator, [], shown).check_record(data[first.start : first.end], first.line)
     cells = split_record(first.body, separator)
     if header is True:

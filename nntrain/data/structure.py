@@ -17,7 +17,7 @@ from nntrain.data.faults import LONGEST_CELL, SHOWN_PROBLEMS, Faults
 from nntrain.data.marks import BLANK_BYTES, NEWLINE, QUOTE, Bytes, Marks, Mask, Positions, starts_of
 from nntrain.errors import DataError, Problem, quote
 
-_LONGEST_RECORD = 32 << 20
+_LONGEST_RECORD = 8 << 20
 """A longer one is an error, and a quote that is open for longer is taken to be never closed, so that no file has to be
 in memory whole."""
 
@@ -68,8 +68,8 @@ def record_end(data: bytes, begin: int, stop: int) -> int:
     if data.find(b'"', begin, end) < 0:  # much quicker than to count them
         return end
     quotes = data.count(b'"', begin, end)
-    while quotes % 2:
-        before = max(begin, data.rfind(b"\n", begin, end - 1) + 1)
+    while quotes % 2:  # what follows the last quote stands inside quotes
+        before = max(begin, data.rfind(b"\n", begin, data.rfind(b'"', begin, end)) + 1)
         quotes -= data.count(b'"', before, end)
         end = before
     return end

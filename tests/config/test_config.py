@@ -8,11 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from nntrain.config.load import parse_text
 from nntrain.config.pending import refuse_pending
 from nntrain.config.schema import config_from, load_config
+from nntrain.config.sections import unsafe_name
 from nntrain.errors import ConfigError
+from nntrain.runs.naming import check_name
 from tests.config.checked import BASE, config, problem
 
 
@@ -214,3 +218,9 @@ def test_importing_the_package_loads_neither_yaml_nor_pydantic() -> None:
     code = "import sys, nntrain.config; print([m for m in ('yaml', 'pydantic', 'numpy', 'pandas') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+@given(st.text(min_size=1, max_size=110) | st.text('ab.-/\\:*?<>|" \té\U0001f600', min_size=1, max_size=40))
+def test_a_name_that_the_config_takes_is_taken_by_the_run_directory(name: str) -> None:
+    if unsafe_name(name) is None:
+        check_name(name)

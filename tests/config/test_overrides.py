@@ -107,6 +107,12 @@ def test_mistakes_within_a_value_are_kept_with_the_override_as_their_place() -> 
     assert ("b", "c") in document.spoiled
 
 
+def test_bytes_that_python_kept_are_the_text_they_were() -> None:
+    """With LC_ALL=C and without the UTF-8 mode, arguments come so."""
+    typed = "name=été".encode().decode("ascii", "surrogateescape")
+    assert overridden("a: 1", typed) == {"a": 1, "name": "été"}
+
+
 @given(st.text(max_size=30))
 def test_any_text_is_applied_or_refused(text: str) -> None:
     document = parse_text("a: {b: [1, {c: x}]}", "c.yaml")

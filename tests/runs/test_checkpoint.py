@@ -272,8 +272,13 @@ PREFIX = '{"__metadata__":{"nntrain":"{\\"checksum\\":\\"00000000\\",\\"format\\
         ("{}", ',"a":' + "[" * 100_000 + "]" * 100_000, "nested too deeply"),
         ('{\\"a\\":[' + "[]," * 600_000 + "[]]}", "", "lists and mappings"),
         ('{\\"a\\":' + "9" * 5000 + "}", "", "not sound JSON"),
+        ('{\\"a\\":{' + ",".join(f'\\"{i}\\":1' for i in range(1_100_000)) + "}}", "", "keys"),
+        ('{\\"a\\":[' + "1," * 4_100_000 + "1]}", "", "values"),
     ],
-    ids=["deep", "duplicate", "nan", "inf", "two arrays", "infinity", "deep header", "many", "digits"],
+    ids=[
+        *("deep", "duplicate", "nan", "inf", "two arrays", "infinity", "deep header"),
+        *("many", "digits", "many keys", "many values"),
+    ],
 )
 def test_hostile_json_is_refused_quickly(tmp_path: Path, state: str, rest: str, expected: str) -> None:
     content = seal((PREFIX + state + '}"}' + rest + "}").encode())
