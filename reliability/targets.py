@@ -16,6 +16,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from lab import Unseen
 from mutations import mutated, mutated_plain
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -146,6 +147,28 @@ def read_model(content: bytes, folder: Path) -> object:
     return predict_csv(run, csv, "best")
 
 
+def read_training(content: bytes, folder: Path) -> object:
+    """Go on with a training from a checkpoint whose state is odd, as ``fit --resume`` does."""
+    from nntrain.config import load_config
+    from nntrain.experiment import assemble
+    from nntrain.fitting import Checkpoints, resume
+    from nntrain.runs import checkpoint, plain_json
+    from nntrain.runs.run import Run
+
+    run = Run.open(_copy_of_run(folder))
+    arrays, _ = checkpoint.load(_trained() / "checkpoints" / "last.safetensors")
+    try:
+        state = plain_json.parse(content)
+    except ValueError:
+        return None
+    if not isinstance(state, dict):
+        return None
+    run.checkpoints.path("previous").unlink(missing_ok=True)  # else it would be used instead
+    checkpoint.save(run.checkpoints.path("last"), arrays, state)
+    experiment = assemble(load_config(str(run.path / "config.yaml")))
+    return resume(experiment.trainer(run.recorder, Checkpoints(run, experiment), Unseen(), lambda: None), run)
+
+
 def read_run(content: bytes, folder: Path) -> object:
     """List, show and compare a run with an odd run.json."""
     return _read_run("run.json", content, folder)
@@ -221,6 +244,12 @@ def _states() -> list[bytes]:
     return [json.dumps(checkpoint.inspect(_trained() / "checkpoints" / "best.safetensors")[1]).encode()]
 
 
+def _training_states() -> list[bytes]:
+    from nntrain.runs import checkpoint
+
+    return [json.dumps(checkpoint.inspect(_trained() / "checkpoints" / "last.safetensors")[1]).encode()]
+
+
 def _run_files() -> list[bytes]:
     return [(_trained() / "run.json").read_bytes()]
 
@@ -235,6 +264,7 @@ TARGETS: dict[str, Target] = {
     "data": Target(_tables, read_data, of_bytes, ".csv"),
     "checkpoint": Target(_checkpoints, read_checkpoint, of_bytes, ".safetensors"),
     "model": Target(_states, read_model, of_values, ".json"),
+    "training": Target(_training_states, read_training, of_values, ".json"),
     "run": Target(_run_files, read_run, of_values, ".json"),
     "rows": Target(_row_files, read_rows, of_bytes, ".jsonl"),
 }

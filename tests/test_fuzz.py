@@ -28,7 +28,7 @@ def load(monkeypatch: pytest.MonkeyPatch) -> Iterator[Load]:
             del sys.modules[name]
 
 
-@pytest.mark.parametrize("target", ["config", "csv", "data", "checkpoint", "model", "run", "rows"])
+@pytest.mark.parametrize("target", ["config", "csv", "data", "checkpoint", "model", "training", "run", "rows"])
 def test_a_few_inputs_of_each_reader_are_values_or_our_errors(load: Load, target: str) -> None:
     found, read = load("fuzz").fuzz(target, count=60, seed=1)
     assert [finding.reason for finding in found] == []
@@ -36,7 +36,7 @@ def test_a_few_inputs_of_each_reader_are_values_or_our_errors(load: Load, target
 
 
 def test_no_target_is_forgotten(load: Load) -> None:
-    assert set(load("targets").TARGETS) == {"config", "csv", "data", "checkpoint", "model", "run", "rows"}
+    assert set(load("targets").TARGETS) == {"config", "csv", "data", "checkpoint", "model", "training", "run", "rows"}
 
 
 def test_what_goes_wrong_is_found_once_and_kept(load: Load, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -120,7 +120,8 @@ def test_forged_checkpoints_pass_the_checksum(load: Load, tmp_path: Path) -> Non
     content = (tmp_path / "a").read_bytes()
     chance, said = random.Random(0), []
     for _ in range(300):
-        (tmp_path / "b").write_bytes(load("changes").mutate("checkpoint", content, content, chance))
+        changed = load("mutations").mutated(content, [content], chance)
+        (tmp_path / "b").write_bytes(load("targets").sealed(changed))
         try:
             checkpoint.load(tmp_path / "b")
         except RunError as error:

@@ -4,24 +4,25 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 _BLOCKS = "▁▂▃▄▅▆▇█"
 
 
-def sparkline(values: Sequence[float | None], width: int = 50) -> str:
-    """Return a curve of at most ``width`` characters, then its first and last value.
+def sparkline(values: Sequence[Any], width: int = 50) -> str:
+    """Return a curve of at most ``width`` characters, then its first and last value; what is no number is a gap.
 
-    >>> sparkline([0.0, 0.5, 1.0])
-    '▁▅█  0.0000 to 1.0000'
+    >>> sparkline([0.0, 0.5, 1.0]), sparkline([1.0, "odd", None, 2.0])
+    ('▁▅█  0.0000 to 1.0000', '▁  █  1.0000 to 2.0000')
     """
     from nntrain.cli.progress import number
 
-    chosen = [
-        values[i * (len(values) - 1) // max(1, min(width, len(values)) - 1)] for i in range(min(width, len(values)))
-    ]
-    known = [value for value in chosen if value is not None and math.isfinite(value)]
+    numbers = [value if isinstance(value, (int, float)) and math.isfinite(value) else None for value in values]
+    count = min(width, len(numbers))
+    chosen = [numbers[i * (len(numbers) - 1) // max(1, count - 1)] for i in range(count)]
+    known = [value for value in chosen if value is not None]
     if not known:
         return "-"
     low, span = min(known), (max(known) - min(known)) or 1.0
-    marks = (" " if v is None or not math.isfinite(v) else _BLOCKS[round((v - low) / span * 7)] for v in chosen)
-    return f"{''.join(marks)}  {number(values[0])} to {number(values[-1])}"
+    marks = (" " if v is None else _BLOCKS[round((v - low) / span * 7)] for v in chosen)
+    return f"{''.join(marks)}  {number(numbers[0])} to {number(numbers[-1])}"

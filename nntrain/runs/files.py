@@ -216,7 +216,7 @@ def read_file(path: Path, largest: int = LARGEST_TEXT) -> bytes:
         if size > largest:
             raise RunError(f"expected at most {largest:,} bytes, got {size:,}", path=str(path))
         with os.fdopen(os.dup(file), "rb") as stream:
-            return stream.read(largest)
+            return stream.read(size)  # memory is taken for as many bytes as are asked for
 
 
 @contextmanager
