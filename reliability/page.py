@@ -10,7 +10,8 @@ from place import sentence
 
 TEXT = """# Reliability
 
-What nntrain survived, by the last full run of [reliability/](../reliability/README.md):
+What nntrain survived when [reliability/](../reliability/README.md) last put each group of faults on it; below the table
+stand machine, date and revision:
 
 ```sh
 python reliability/run.py && python reliability/run.py --page

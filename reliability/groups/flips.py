@@ -26,7 +26,8 @@ def measure(settings: Settings) -> Findings:
     size = (base / LAST).stat().st_size
     step = settings.count(1, 61)
     findings.add("a flipped bit of a checkpoint is found, the one before it is used", _flips(base, step, chance))
-    findings.notes.append(f"one bit at every {step}. of the {size:,} bytes of last.safetensors")
+    every = "every byte" if step == 1 else f"one byte of {step}"
+    findings.notes.append(f"a bit of {every}; last.safetensors has {size:,}")
     spots = [(number, chance.randrange(size), chance.randrange(8)) for number in range(settings.count(40, 1))]
     answers = settings.spread("flips", spots, lambda spot: _resume(lab, base, *spot))
     what = "`fit --resume` says so, and ends with the same bytes"
