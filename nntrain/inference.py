@@ -115,7 +115,7 @@ def refusing_odd_models(path: str) -> Iterator[None]:
         yield
     except (ArithmeticError, AttributeError, ImportError, LookupError, RecursionError, TypeError, ValueError) as error:
         raise RunError(
-            f"the checkpoint's model is not as nntrain writes it ({error})",
+            f"the model cannot be built and used: it is not as nntrain writes it ({error})",
             path=path,
             help="restore the file, or train again; if nothing else has written it, report what --debug prints",
         ) from error
