@@ -133,7 +133,7 @@ def refusing_odd_models(path: str, notes: Sequence[str] = ()) -> Iterator[None]:
         yield
     except (ArithmeticError, AttributeError, ImportError, LookupError, RecursionError, TypeError, ValueError) as error:
         reason = RunError(
-            f"the model cannot be built: it is not as nntrain writes it ({error})",
+            f"the model cannot be built and used: it is not as nntrain writes it ({error})",
             path=path,
             help="restore the file, or train again; if nothing else has written it, report what --debug prints",
             notes=notes,
