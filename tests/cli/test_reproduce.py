@@ -13,13 +13,6 @@ from nntrain.cli.entry import run as command
 from nntrain.cli.rerunning import COMPARED
 from nntrain.runs import checkpoint
 
-CONFIG = """\
-data: {train: rows.csv, target: y, validation: 0.25}
-architecture: {layers: [{name: dense, units: 6, activation: tanh}, batch_norm, {name: dropout, rate: 0.2}]}
-epochs: 4
-batch_size: 4
-"""
-
 PLUGIN = """\
 from nntrain.core.layer import LAYERS, Layer
 
@@ -35,16 +28,6 @@ class Twice(Layer):
     def backward(self, dy):
         return 2 * dy
 """
-
-
-@pytest.fixture
-def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    rows = "\n".join(f"{i % 7},{i * i % 11},{'ab'[i % 3 == 0]}" for i in range(40))
-    (tmp_path / "rows.csv").write_text(f"a,b,y\n{rows}\n")
-    path = tmp_path / "config.yaml"
-    path.write_text(CONFIG)
-    monkeypatch.chdir(tmp_path)
-    return path
 
 
 def fit(config: Path, *more: str) -> Path:
