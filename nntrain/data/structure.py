@@ -212,16 +212,20 @@ def _blank(block: Bytes, marks: Marks) -> Mask:
     """Return the mask (records,) of those that are one field of nothing but blanks."""
     starts = marks.record_starts
     blank = np.zeros(starts.size, np.bool_)
-    for i in np.flatnonzero(np.isin(block[starts], (NEWLINE, *BLANK_BYTES)) & (marks.field_counts == 1)):
+    likely = np.flatnonzero(np.isin(block[starts], (NEWLINE, *BLANK_BYTES)) & (marks.field_counts == 1))
+    blank[likely] = starts[likely] == marks.record_ends[likely]
+    for i in likely[~blank[likely]]:
         blank[i] = not bytes(block[starts[i] : marks.record_ends[i]]).strip(b" \t")
     return blank
 
 
 def _without(body: memoryview, marks: Marks, drop: Mask) -> bytes:
     """Return the records of a block but for the marked ones."""
-    starts, pieces, begin = marks.record_starts, [], 0
-    for i in np.flatnonzero(drop):
-        pieces.append(body[begin : starts[i]])
-        begin = int(marks.record_ends[i]) + 1
+    dropped, pieces, begin = np.flatnonzero(drop), [], 0
+    first = dropped[np.diff(dropped, prepend=-2) > 1]  # of each run of neighbours
+    last = dropped[np.diff(dropped, append=drop.size + 1) > 1]
+    for start, end in zip(marks.record_starts[first].tolist(), marks.record_ends[last].tolist(), strict=True):
+        pieces.append(body[begin:start])
+        begin = end + 1
     pieces.append(body[begin:])
     return b"".join(pieces)

@@ -5,7 +5,13 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, TypeAlias
 
+from nntrain.errors import quote
+
 Status: TypeAlias = Literal["running", "finished", "early_stopped", "interrupted", "diverged", "failed"]
+
+
+LARGEST_COUNT = 1 << 53
+"""Of epochs and updates; a larger one stands in no checkpoint of ours."""
 
 
 @dataclass(slots=True)
@@ -65,8 +71,19 @@ class TrainState:
     def from_json(cls, plain: dict[str, Any]) -> TrainState:
         """Return the state a checkpoint holds.
 
+        Raises:
+            KeyError, TypeError, ValueError: it is not of the form of :meth:`as_json`.
+
         >>> state = TrainState(epoch=3, best=Best(2, 0.5))
         >>> TrainState.from_json(state.as_json()) == state
         True
         """
-        return cls(**{**plain, "sums": EpochSums(**plain["sums"]), "best": Best(**plain["best"])})
+        state = cls(**{**plain, "sums": EpochSums(**plain["sums"]), "best": Best(**plain["best"])})
+        for count in (state.epoch, state.update, state.step, state.sums.updates, state.best.epoch or 0):
+            if type(count) is not int or not 0 <= count <= LARGEST_COUNT:
+                raise ValueError(f"{quote(count)} is no count")
+        sums = state.sums
+        for number in (sums.loss, sums.weight, sums.gradient_norm, state.learning_rate, state.rate_factor):
+            if not isinstance(number, float):
+                raise ValueError(f"{quote(number)} is no number of the state")
+        return state
