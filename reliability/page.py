@@ -50,7 +50,7 @@ happened to, with each epoch once and no temporary file left.
 - **Flipped bits** are found in `last.safetensors`; what is then used must equal `previous.safetensors`.
 - **Bad files** are those of `tests/faults` and `reliability/configs`, each with its own place and words.
 - **Changed files** are changed by chance: bits, spans, tokens that readers stumble over; checkpoints mostly with a
-  right checksum. Each must be read or refused with an error of ours within 5 seconds and 3 GiB of address space. Any
+  right checksum. Each must be read or refused with an error of ours within 2 seconds and 300 MB. Any
   other exception, and a warning, counts as a failure.
 
 Not shown here: what a loss of power does to a disk that acknowledges a sync without doing it, file systems other than
