@@ -108,6 +108,10 @@ class InPlaceActivation(LeftToPool, Activation):
         """Write the gradient for a part of a batch into ``out``, and return it."""
         raise TypeError(f"{type(self).__name__} does not implement pull_back")
 
+    def bind(self, name: str, dtype: np.dtype[Any], seed: int) -> None:
+        super().bind(name, dtype, seed)
+        self.before = self._preceding = None
+
     def hand_over(self, shape: Shape) -> bool:
         self.build(shape)
         self.hands_over = True

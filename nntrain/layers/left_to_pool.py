@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import numpy as np
+
 from nntrain.core.array import Array, Shape
 from nntrain.core.layer import Layer
 
@@ -14,6 +18,10 @@ class LeftToPool(Layer):
     """
 
     hands_over: bool = False
+
+    def bind(self, name: str, dtype: np.dtype[Any], seed: int) -> None:
+        super().bind(name, dtype, seed)
+        self.hands_over = False
 
     def hand_over(self, shape: Shape) -> bool:
         """Leave work to a max pool with outputs (B, \\*shape), if there is any to leave; return whether."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from typing import Any
 
 import numpy as np
 
@@ -32,6 +33,10 @@ class MaxPool(Pool):
     """
 
     before: LeftToPool | None = None
+
+    def bind(self, name: str, dtype: np.dtype[Any], seed: int) -> None:
+        super().bind(name, dtype, seed)
+        self.before = None
 
     def follow(self, before: Layer) -> None:
         out_shape = (*(windows.count for windows in self.windows), self.in_shape[-1])

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nntrain.core.layer import Context, Layer
+from nntrain.core.layer import LAYERS, Context, Layer
 from nntrain.core.network import Network
 from nntrain.layers.max_pool import MaxPool
 from nntrain.layers.sequential import Sequential
@@ -110,3 +110,16 @@ def test_the_statistics_follow_all_positions(monkeypatch: pytest.MonkeyPatch) ->
     for net in (fused, plain):
         net.forward(x, Context(training=True))
     np.testing.assert_array_equal(fused.store.buffer, plain.store.buffer)
+
+
+def test_a_layer_moved_to_another_network_forgets_its_pool() -> None:
+    specs: list[Any] = [CONV, "batch_norm", "relu", POOL]
+    layers = [LAYERS.build(spec) for spec in specs]
+    x = np.random.default_rng(0).normal(size=(6, *IMAGES))
+    Network(Sequential([*layers]), IMAGES, seed=3, dtype=np.float64)
+    without = Network(Sequential([*layers[:3]]), IMAGES, seed=3, dtype=np.float64, input_gradient=True)
+    fresh = network(specs[:3], IMAGES)
+    for found, wanted in zip(passes(without, x), passes(fresh, x), strict=True):
+        np.testing.assert_array_equal(found, wanted)
+    pool = Network(Sequential([layers[3]]), IMAGES, dtype=np.float64)
+    np.testing.assert_array_equal(pool.forward(x), network([POOL], IMAGES).forward(x))
