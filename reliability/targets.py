@@ -130,15 +130,10 @@ def sealed(content: bytes) -> bytes:
 def read_model(content: bytes, folder: Path) -> object:
     """Take a network from a checkpoint whose state is odd, and predict with it."""
     from nntrain.evaluating import evaluate_csv, predict_csv
-    from nntrain.runs import checkpoint
-    from nntrain.runs.run import Run
 
-    run = Run.open(_copy_of_run(folder))
-    arrays, _ = checkpoint.load(_trained() / "checkpoints" / "best.safetensors")
-    state = _state(content)
-    if state is None:
+    run = _run_with_state("best", content, folder)
+    if run is None:
         return None
-    checkpoint.save(run.checkpoints.path("best"), arrays, state)
     csv = str(ROOT / "datasets" / "iris.csv")
     evaluate_csv(run, csv, "best", "error")
     return predict_csv(run, csv, "best")
@@ -149,29 +144,30 @@ def read_training(content: bytes, folder: Path) -> object:
     from nntrain.config import load_config
     from nntrain.experiment import assemble
     from nntrain.fitting import Checkpoints, resume
-    from nntrain.runs import checkpoint
-    from nntrain.runs.run import Run
 
-    run = Run.open(_copy_of_run(folder))
-    arrays, _ = checkpoint.load(_trained() / "checkpoints" / "last.safetensors")
-    state = _state(content)
-    if state is None:
+    run = _run_with_state("last", content, folder)
+    if run is None:
         return None
     run.checkpoints.path("previous").unlink(missing_ok=True)  # else it would be used instead
-    checkpoint.save(run.checkpoints.path("last"), arrays, state)
     experiment = assemble(load_config(str(run.path / "config.yaml")))
     return resume(experiment.trainer(run.recorder, Checkpoints(run, experiment), Unseen(), lambda: None), run)
 
 
-def _state(content: bytes) -> dict[str, Any] | None:
-    """Return the state that JSON holds, None where it holds none."""
-    from nntrain.runs import plain_json
+def _run_with_state(name: str, content: bytes, folder: Path) -> Any:
+    """Return a run whose checkpoint of a name has the state that JSON holds, None where it holds none."""
+    from nntrain.runs import checkpoint, plain_json
+    from nntrain.runs.run import Run
 
     try:
         state = plain_json.parse(content)
     except ValueError:
         return None
-    return state if isinstance(state, dict) else None
+    if not isinstance(state, dict):
+        return None
+    run = Run.open(_copy_of_run(folder))
+    arrays, _ = checkpoint.load(_trained() / "checkpoints" / f"{name}.safetensors")
+    checkpoint.save(run.checkpoints.path(name), arrays, state)
+    return run
 
 
 def read_run(content: bytes, folder: Path) -> object:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import importlib
 import os
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 # One BLAS thread: results do not depend on the machine's cores, and workers of a parallel run do not fight for them.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
@@ -24,3 +27,16 @@ def cache_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("NNTRAIN_CACHE_DIR", str(folder))
         yield folder
+
+
+@pytest.fixture
+def load(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], Any]]:
+    """Import a module of reliability/, which is scripts and no package; nothing of them is left behind."""
+    tool = Path(__file__).parent.parent / "reliability"
+    monkeypatch.syspath_prepend(str(tool))
+    before = set(sys.modules)
+    yield importlib.import_module
+    for name in set(sys.modules) - before:
+        file = getattr(sys.modules[name], "__file__", None)
+        if file is not None and tool in Path(file).parents:
+            del sys.modules[name]

@@ -2,30 +2,14 @@
 
 from __future__ import annotations
 
-import importlib
-import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-RELIABILITY = Path(__file__).parent.parent / "reliability"
-
 Load = Callable[[str], Any]
-
-
-@pytest.fixture
-def load(monkeypatch: pytest.MonkeyPatch) -> Iterator[Load]:
-    """Import a module of the tools, which are scripts and no package; nothing of them is left behind."""
-    monkeypatch.syspath_prepend(str(RELIABILITY))
-    before = set(sys.modules)
-    yield importlib.import_module
-    for name in set(sys.modules) - before:
-        file = getattr(sys.modules[name], "__file__", None)
-        if file is not None and RELIABILITY in Path(file).parents:
-            del sys.modules[name]
 
 
 @pytest.mark.parametrize("target", ["config", "csv", "data", "checkpoint", "model", "training", "run", "rows"])

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,18 +15,6 @@ TOOL = Path(__file__).parent.parent / "reliability"
 GROUPS = ["kills", "chains", "points", "errors", "order", "signals", "disks", "flips", "files", "fuzz"]
 
 Load = Callable[[str], Any]
-
-
-@pytest.fixture
-def load(monkeypatch: pytest.MonkeyPatch) -> Iterator[Load]:
-    """Import a module of the tool, which is scripts and no package; nothing of them is left behind."""
-    monkeypatch.syspath_prepend(str(TOOL))
-    before = set(sys.modules)
-    yield importlib.import_module
-    for name in set(sys.modules) - before:
-        file = getattr(sys.modules[name], "__file__", None)
-        if file is not None and TOOL in Path(file).parents:
-            del sys.modules[name]
 
 
 @pytest.mark.parametrize("group", GROUPS)
