@@ -5,16 +5,16 @@ from __future__ import annotations
 import hashlib
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nntrain.core.processors import processors
 from nntrain.data.clean_text import CleanText, WholeText, window
 from nntrain.data.decoding import decode
 from nntrain.data.header import Header, checked_delimiter, read_header
+from nntrain.data.parallel_blocks import ParallelBlocks, Parsed, Pending
 from nntrain.data.parsing import BlockParser
 from nntrain.data.piece_store import Block, MemoryStore, Store, Stored
 from nntrain.data.pieces import Piece, Positions, Texts, length
@@ -24,12 +24,13 @@ from nntrain.errors import DataError
 if TYPE_CHECKING:
     from nntrain.data.table import ReadOptions
 
-BLOCK_BYTES = 4 << 20
+BLOCK_BYTES = 2 << 20
 """About how much is checked and parsed at a time: a call of pandas costs milliseconds that threads cannot share."""
 SMALL_BYTES = 2 << 20
 """Text up to this size is read with the standard library, which is sooner done than pandas is imported."""
 _HEADER_BYTES, _MOST_HEADER_BYTES = 1 << 20, 16 << 20
-_MOST_THREADS = 4
+_MOST_WAITING = 16
+"""Blocks that are parsed or being parsed and wait for their turn."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +177,7 @@ def _endless_line(shown: str) -> DataError:
 
 
 class _Reader:
-    """Checks and parses the blocks of a text in several threads; what comes out does not depend on how many.
+    """Checks and parses the blocks of a text, several at the same time; what comes out does not depend on how many.
 
     A block is checked where it is parsed, as if it began on line 0. One with a fault is checked once more in its turn,
     when it is known how many lines there are before it.
@@ -194,25 +195,25 @@ class _Reader:
         Raises:
             DataError: at the end, with the first faults and their number; at once for a quote at a wrong place.
         """
-        waiting: deque[tuple[int, bytes, Future[_Parsed | None]]] = deque()
-        cut, threads = cut_blocks(self._text, self._header.start, BLOCK_BYTES), _threads()
-        with ThreadPoolExecutor(threads) as pool:
-            for start, body in cut:
+        waiting: deque[tuple[int, Pending]] = deque()
+        with closing(ParallelBlocks(self._parse, 2 * BLOCK_BYTES)) as parallel:
+            for start, body in cut_blocks(self._text, self._header.start, BLOCK_BYTES):
                 if not (self._parser.is_planned or self._plan(body)):
                     yield from self._in_turn(start, body, None)
                     continue
-                waiting.append((start, body, pool.submit(self._parse, body)))
-                if len(waiting) > threads:
-                    start, body, future = waiting.popleft()
-                    yield from self._in_turn(start, body, future.result())
-            for start, body, future in waiting:
-                yield from self._in_turn(start, body, future.result())
+                waiting.append((start, parallel.submit(body)))
+                while waiting and (waiting[0][1].is_ready or len(waiting) > _MOST_WAITING):
+                    start, pending = waiting.popleft()
+                    yield from self._in_turn(start, pending.block, parallel.result(pending))
+            for start, pending in waiting:
+                yield from self._in_turn(start, pending.block, parallel.result(pending))
         self._structure.raise_faults()
 
-    def _in_turn(self, start: int, body: bytes, parsed: _Parsed | None) -> Iterator[tuple[Block, Sequence[Piece]]]:
+    def _in_turn(self, start: int, body: memoryview, parsed: Parsed | None) -> Iterator[tuple[Block, Sequence[Piece]]]:
         if parsed is None:
-            checked = self._structure.check(body, self._line)
-            newlines = body.count(b"\n") if checked is None else checked.newlines
+            text = bytes(body)
+            checked = self._structure.check(text, self._line)
+            newlines = text.count(b"\n") if checked is None else checked.newlines
         else:
             newlines = parsed.newlines
             if parsed.rows and not self._structure.has_faults:
@@ -220,43 +221,32 @@ class _Reader:
                 yield Block(start, end, parsed.rows, self._line, parsed.lines, shortest), parsed.pieces
         self._line += newlines
 
-    def _plan(self, body: bytes) -> bool:
+    def _plan(self, body: memoryview) -> bool:
         """Plan by the first block, and return whether it could be done: by one that holds sound records."""
         checked = self._checked(body)
         if checked is not None and checked.rows:
             self._parser.plan(checked)
         return self._parser.is_planned
 
-    def _parse(self, body: bytes) -> _Parsed | None:
+    def _parse(self, body: memoryview) -> Parsed | None:
         small = self._parser.small_numbers(body)
         if small is not None:
             rows = length(small[0][0])
-            return _Parsed(small[0], rows, rows, None, small[1])
+            return Parsed(small[0], rows, rows, None, small[1])
+        rows, found = self._parser.plain(body) or (0, {})
+        if len(found) == len(self._header.names):
+            return Parsed(self._parser.finished(found), rows, rows, None, False)
         checked = self._checked(body)
         if checked is None:
             return None
-        pieces = self._parser.parse(checked) if checked.rows else []
-        return _Parsed(pieces, checked.rows, checked.newlines, checked.lines, False)
+        pieces = self._parser.parse(checked, found) if checked.rows else []
+        return Parsed(pieces, checked.rows, checked.newlines, checked.lines, False)
 
     def _new_structure(self) -> Structure:
         return Structure(self._header.delimiter, self._header.names, self._shown)
 
-    def _checked(self, body: bytes) -> Checked | None:
+    def _checked(self, body: memoryview) -> Checked | None:
         try:
-            return self._new_structure().check(body, 0)
+            return self._new_structure().check(bytes(body), 0)
         except DataError:  # raised again in its turn, with the right line
             return None
-
-
-@dataclass(frozen=True, slots=True)
-class _Parsed:
-    pieces: list[Piece]
-    rows: int
-    newlines: int
-    lines: Positions | None
-    is_shortest: bool
-
-
-def _threads() -> int:
-    """How many blocks are parsed at a time; the result does not depend on it."""
-    return min(processors(), _MOST_THREADS)

@@ -15,9 +15,11 @@ from typing import Any
 
 import numpy as np
 
+from nntrain.core.array import distinct_values
 from nntrain.data.digits import small_numbers
 from nntrain.data.grammar import FLOAT32_LIMIT, OTHER, Grammar
-from nntrain.data.pieces import Array, Piece, Texts, code_type, texts_of
+from nntrain.data.pieces import Array, Piece, Texts, coded, texts_of
+from nntrain.data.plain_cells import PlainCells
 from nntrain.data.structure import Checked
 
 INTEGER, FLOAT, TEXT = range(3)
@@ -52,6 +54,8 @@ class BlockParser:
         self._kinds: list[int] = [TEXT] * width
         self.is_planned = False
         self._may_be_small_numbers = not small and not grammar.has_missing_numbers
+        self._plain_cells = PlainCells(width, ord(delimiter), grammar)
+        self._plain_columns = [False] * width
 
     def plan(self, block: Checked) -> None:
         """Decide what to read each column as, from rows spread over the first block."""
@@ -59,10 +63,13 @@ class BlockParser:
         if self._small:
             return
         wanted = max(_LEAST_ROWS, min(_MOST_ROWS, _SAMPLED_CELLS // self._width))
-        picked = np.unique(np.linspace(0, block.rows - 1, wanted).astype(np.intp))
+        picked = distinct_values(np.linspace(0, block.rows - 1, wanted).astype(np.intp))
         records = [_record(block, row) for row in picked]
-        columns = zip(*self._plain_rows(b"".join(records)), strict=True)
+        columns = list(zip(*self._plain_rows(b"".join(records)), strict=True))
         self._kinds = [self._kind(cells) for cells in columns]
+        self._plain_columns = [
+            self._plain_cells.may_read(cells, kind == TEXT) for cells, kind in zip(columns, self._kinds, strict=True)
+        ]
         self._may_be_small_numbers &= max(self._kinds) == INTEGER
 
     def small_numbers(self, body: bytes | memoryview) -> tuple[list[Piece], bool] | None:
@@ -78,14 +85,37 @@ class BlockParser:
             return None
         return list(np.ascontiguousarray(found[0].T)), found[1]
 
-    def parse(self, block: Checked) -> list[Piece]:
-        """Return one piece (rows,) a column: integers of a narrow type, float64 with NaN, or texts."""
+    def plain(self, body: memoryview) -> tuple[int, dict[int, Piece]] | None:
+        """Return the rows of a block that is not checked yet, and the columns that can be read without pandas.
+
+        None where it must be checked first; what is read so passes the check.
+        """
+        if self._small or not any(self._plain_columns):
+            return None
+        kinds = {i: kind for i, kind in enumerate(self._kinds) if self._plain_columns[i]}
+        *numeric, text = ([i for i, kind in kinds.items() if kind == wanted] for wanted in (INTEGER, FLOAT, TEXT))
+        read = self._plain_cells.read(body, numeric, text)
+        if read is None:
+            return None
+        rows, found = read
+        return rows, {i: piece for i, piece in found.items() if not (kinds[i] == INTEGER and _is_beyond_exact(piece))}
+
+    def parse(self, block: Checked, found: dict[int, Piece]) -> list[Piece]:
+        """Return one piece (rows,) a column: integers of a narrow type, float64 with NaN, or texts.
+
+        Args:
+            block: to read.
+            found: the columns that :meth:`plain` has read.
+        """
         if self._small:
             return [self._from_texts(cells) for cells in self.texts(block, range(self._width))]
-        pieces = self._read_planned(block)
-        for i in self._suspects(pieces, block):
-            pieces[i] = self._from_texts(self.texts(block, [i])[0])
-        pieces = [piece if isinstance(piece, Texts) else narrowed(piece) for piece in pieces]
+        others = [i for i in range(self._width) if i not in found]
+        return self.finished(found | self._read_planned(block, others))
+
+    def finished(self, found: dict[int, Piece]) -> list[Piece]:
+        """Return the pieces of all columns, numbers in the narrowest type; their kinds are heeded in the next block."""
+        every = (found[i] for i in range(self._width))
+        pieces = [piece if isinstance(piece, Texts) else narrowed(piece) for piece in every]
         for i, piece in enumerate(pieces):  # what proved wrong here is right at once in the next block
             self._kinds[i] = max(self._kinds[i], _kind_of(piece))
         return pieces
@@ -109,17 +139,23 @@ class BlockParser:
         text = str(body, "utf-8")
         return csv.reader(io.StringIO(text, newline=""), delimiter=self._delimiter)
 
-    def _read_planned(self, block: Checked) -> list[Piece]:
+    def _read_planned(self, block: Checked, columns: Sequence[int]) -> dict[int, Piece]:
+        """Return columns, read with pandas and as numbers where each of their cells is one by the grammar."""
+        read = self._read_with_pandas(block, {i: self._kinds[i] for i in columns})
+        for i in self._suspects(read, block):
+            read[i] = self._from_texts(self.texts(block, [i])[0])
+        return read
+
+    def _read_with_pandas(self, block: Checked, planned: dict[int, int]) -> dict[int, Piece]:
         """Read each column as planned, or with float64 for integers, or as text that is then converted."""
-        planned = dict(enumerate(self._kinds))
         widened = {i: FLOAT if kind == INTEGER else kind for i, kind in planned.items()}
         for kinds in (planned, widened):
             try:
-                return self._read(block, kinds)
+                return dict(zip(planned, self._read(block, kinds), strict=True))
             except (ValueError, OverflowError):  # some cell is not what its column was planned as
                 continue
-        texts = self.texts(block, range(self._width))
-        return [text if planned[i] == TEXT else self._from_texts(text) for i, text in enumerate(texts)]
+        texts = zip(planned, self.texts(block, planned), strict=True)
+        return {i: text if planned[i] == TEXT else self._from_texts(text) for i, text in texts}
 
     def _read(self, block: Checked, kinds: dict[int, int]) -> list[Piece]:
         import pandas
@@ -158,14 +194,14 @@ class BlockParser:
             return self.texts(block, [i])[0] if found is None else found
         return texts_of(column.tolist()) if kind == _CELLS else column.to_numpy()
 
-    def _suspects(self, pieces: list[Piece], block: Checked) -> Iterator[int]:
+    def _suspects(self, pieces: dict[int, Piece], block: Checked) -> Iterator[int]:
         """Yield the columns in which pandas has taken something for a number that may be none.
 
         Those are infinities and what is too large for float32; and a column of ``True`` and ``False``, which comes as 1
         and 0, so that the first 0 or 1 is looked up in the file.
         """
         records: dict[int, list[str]] = {}
-        for i, array in enumerate(pieces):
+        for i, array in pieces.items():
             row = 0
             if isinstance(array, Texts):
                 continue
@@ -188,15 +224,12 @@ class BlockParser:
 
 def _texts(column: Any) -> Texts | None:
     """Return a categorical column of pandas with its categories as they appear; None where it made numbers of them."""
-    codes, distinct = column.cat.codes.to_numpy(), column.cat.categories.tolist()
+    distinct = column.cat.categories.tolist()
     if not all(isinstance(text, str) for text in distinct):
         return None
-    first = np.empty(len(distinct), np.intp)
-    first[codes[::-1]] = np.arange(len(codes) - 1, -1, -1)  # of equal codes the last one set, which is the first row
-    order = np.argsort(first)
-    place = np.empty(len(distinct), code_type(len(distinct)))
-    place[order] = np.arange(len(distinct))
-    return Texts(place[codes], [distinct[i] for i in order.tolist()])
+    given = column.cat.codes.to_numpy()
+    codes, first = coded(given, len(distinct))
+    return Texts(codes, [distinct[code] for code in given[first].tolist()])
 
 
 def _may_hold_truth(body: memoryview | bytes) -> bool:
@@ -236,6 +269,11 @@ class _Reader:
 
 def _kind_of(piece: Piece) -> int:
     return TEXT if isinstance(piece, Texts) else INTEGER if piece.dtype.kind in "iu" else FLOAT
+
+
+def _is_beyond_exact(numbers: Any) -> bool:
+    """Whether float64 may not hold one of some numbers, as pandas' integers do."""
+    return not (numbers.min() > -EXACT_LIMIT and numbers.max() < EXACT_LIMIT) and not np.isnan(numbers).any()
 
 
 def is_whole(array: Array) -> bool:

@@ -47,6 +47,24 @@ def code_type(count: int) -> np.dtype[Any]:
     return np.min_scalar_type(max(0, count - 1))
 
 
+def coded(codes: Positions, count: int) -> tuple[Array, Positions]:
+    """Return codes (rows,) in the order in which they appear, of the narrowest type, and the first row of each.
+
+    Args:
+        codes: any codes below ``count``.
+        count: how many of them there are, each in some row.
+
+    >>> coded(np.array([2, 0, 2, 1]), 3)
+    (array([0, 1, 0, 2], dtype=uint8), array([0, 1, 3]))
+    """
+    first = np.empty(count, np.intp)
+    first[codes[::-1]] = np.arange(len(codes) - 1, -1, -1)  # of equal codes the last one set, which is the first row
+    order = np.argsort(first)
+    place = np.empty(count, code_type(count))
+    place[order] = np.arange(count)
+    return place[codes], first[order]
+
+
 def length(piece: Piece) -> int:
     """Return the number of rows of a piece."""
     return len(piece.codes) if isinstance(piece, Texts) else len(piece)

@@ -25,7 +25,7 @@ WRITER_SECONDS = 4.0
 """How long a pipe may stay without any writer before it is an error."""
 SILENT_SECONDS = 3.0
 """How long a pipe with a writer may stay silent before the wait is announced."""
-BLOCK_BYTES = 4 << 20
+BLOCK_BYTES = 1 << 19
 """How much of a file is read at a time."""
 _HEAD_BYTES = 64
 _MOST_NAMES = 10_000

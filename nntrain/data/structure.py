@@ -42,7 +42,7 @@ class Checked:
         return self.record_ends.size
 
 
-def cut_blocks(text: CleanText, start: int, size: int) -> Iterator[tuple[int, bytes]]:
+def cut_blocks(text: CleanText, start: int, size: int) -> Iterator[tuple[int, memoryview]]:
     """Yield where each block begins and its bytes: about ``size`` of them, ending where a record ends.
 
     Only the last block may end inside quotes.
@@ -57,7 +57,7 @@ def cut_blocks(text: CleanText, start: int, size: int) -> Iterator[tuple[int, by
             end = record_end(data, begin, stop)
         if begin == stop:
             return
-        block = data[begin : end if end > begin and stop - begin == wanted else stop]
+        block = memoryview(data)[begin : end if end > begin and stop - begin == wanted else stop]
         yield start, block
         start += len(block)
 

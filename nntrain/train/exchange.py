@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from nntrain.core.array import Array
+from nntrain.core.pipe import Pipe
 from nntrain.core.shared import shared_zeros
-from nntrain.train.pipe import Pipe
 
 ROUND = 4096
 """Numbers that a shard gives in one round; longer vectors take several."""

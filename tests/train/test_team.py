@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
+from nntrain.core import place
 from nntrain.core.shared import shared_zeros
 from nntrain.errors import ResourceError
-from nntrain.train import team as team_module
 from nntrain.train.exchange import Exchange, PeerError
 from nntrain.train.team import Team
 
@@ -52,8 +52,8 @@ class Worker:
 
 @pytest.fixture(params=[True, False], ids=["processes", "threads"])
 def places(request: Any, monkeypatch: pytest.MonkeyPatch) -> bool:
-    monkeypatch.setattr(team_module, "CAN_FORK", request.param and team_module.CAN_FORK)
-    return bool(team_module.CAN_FORK)
+    monkeypatch.setattr(place, "CAN_FORK", request.param and place.CAN_FORK)
+    return bool(place.CAN_FORK)
 
 
 @pytest.mark.parametrize("size", [1, 2, 5])
@@ -84,7 +84,7 @@ def test_errors_are_raised_and_the_team_goes_on(places: bool, which: int) -> Non
     team.close()
 
 
-@pytest.mark.skipif(not team_module.CAN_FORK, reason="there are no processes here")
+@pytest.mark.skipif(not place.CAN_FORK, reason="there are no processes here")
 class TestProcesses:
     def test_there_is_one_for_each_further_worker_until_the_end(self) -> None:
         team = Team([Worker(i) for i in range(3)])

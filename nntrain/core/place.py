@@ -1,0 +1,212 @@
+"""A place where another worker works at the same time: a forked process, or a thread where there is no fork."""
+
+from __future__ import annotations
+
+import gc
+import os
+import pickle
+import signal
+import struct
+import sys
+import traceback
+import warnings
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from threading import Thread
+from typing import Any, NoReturn
+
+from nntrain.core.arithmetic import in_training
+from nntrain.core.pipe import Pipe
+from nntrain.errors import ResourceError
+
+CAN_FORK = sys.platform == "linux"
+"""Elsewhere a forked process may not go on with the system's own libraries, or there is no fork at all."""
+
+
+def new_place(worker: Any, descriptors: Sequence[int] = ()) -> Place:
+    """Return a place for a worker.
+
+    Python's threads hand one lock to and fro at every NumPy call: for many small calls two threads are as slow as one,
+    and two processes twice as fast. A process is a copy of this one; what both are to see must lie in shared memory,
+    and arguments and results of calls must be small.
+
+    Args:
+        worker: whose methods are called.
+        descriptors: files that a process uses; it closes all others, such as the run's lock.
+    """
+    return (ProcessPlace if CAN_FORK else ThreadPlace)(worker, descriptors)
+
+
+class Place:
+    """Where a worker works."""
+
+    def __init__(self, worker: Any, descriptors: Sequence[int]) -> None:
+        raise TypeError(f"{type(self).__name__} cannot be made")
+
+    def send(self, method: str, arguments: tuple[Any, ...]) -> None:
+        """Ask for a call."""
+
+    def receive(self) -> tuple[Any, BaseException | None]:
+        """Return the result of the call, or the error it raised."""
+        raise TypeError(f"{type(self).__name__} does not implement receive")
+
+    def has_answer(self) -> bool:
+        """Whether :meth:`receive` would return at once."""
+        raise TypeError(f"{type(self).__name__} does not implement has_answer")
+
+    def check(self) -> None:
+        """Raise a ResourceError where the place is no more."""
+
+    def close(self) -> None:
+        """End it."""
+
+
+class ThreadPlace(Place):
+    """A thread that waits for calls."""
+
+    def __init__(self, worker: Any, descriptors: Sequence[int]) -> None:
+        from queue import SimpleQueue
+
+        self._worker = worker
+        self._calls: SimpleQueue[tuple[str, tuple[Any, ...]] | None] = SimpleQueue()
+        self._answers: SimpleQueue[tuple[Any, BaseException | None]] = SimpleQueue()
+        self._thread = Thread(target=self._work, daemon=True, name="nntrain-worker")
+        self._thread.start()
+
+    def send(self, method: str, arguments: tuple[Any, ...]) -> None:
+        self._calls.put((method, arguments))
+
+    def receive(self) -> tuple[Any, BaseException | None]:
+        return self._answers.get()
+
+    def has_answer(self) -> bool:
+        return not self._answers.empty()
+
+    def close(self) -> None:
+        self._calls.put(None)
+        self._thread.join()
+
+    def _work(self) -> None:
+        with in_training():  # NumPy's state belongs to a thread
+            while (call := self._calls.get()) is not None:
+                self._answers.put(attempt(self._worker, *call))
+
+
+class ProcessPlace(Place):
+    """A forked process that waits for calls at a pipe, and ends with it."""
+
+    def __init__(self, worker: Any, descriptors: Sequence[int]) -> None:
+        self._calls, self._answers = Pipe(), Pipe()
+        parent = os.getpid()
+        with warnings.catch_warnings():
+            # Python warns of other threads (a progress bar's, a test runner's): the process uses nothing of theirs.
+            warnings.simplefilter("ignore", DeprecationWarning)
+            self._process = os.fork()
+        if self._process == 0:
+            _live(worker, self._calls, self._answers, descriptors, parent)
+        _close_end(self._calls, "read_end")
+        _close_end(self._answers, "write_end")
+
+    def send(self, method: str, arguments: tuple[Any, ...]) -> None:
+        try:
+            _write(self._calls, (method, arguments))
+        except BrokenPipeError:
+            raise self._ended() from None
+
+    def receive(self) -> tuple[Any, BaseException | None]:
+        answer = _read(self._answers)
+        return (None, self._ended()) if answer is None else answer
+
+    def has_answer(self) -> bool:
+        return self._answers.is_readable()
+
+    def check(self) -> None:
+        if self._process and os.waitpid(self._process, os.WNOHANG)[0]:
+            self._process = 0
+            raise self._ended()
+
+    def _ended(self) -> ResourceError:
+        return ResourceError(
+            "a process that computes a part of each batch was ended from outside",
+            help="see whether memory is short; --threads 1 needs no further process",
+        )
+
+    def close(self) -> None:
+        self._calls.close()
+        self._answers.close()
+        if self._process:
+            with suppress(ChildProcessError):
+                os.waitpid(self._process, 0)
+            self._process = 0
+
+
+def _live(worker: Any, calls: Pipe, answers: Pipe, descriptors: Sequence[int], parent: int) -> NoReturn:
+    """Be the process of a worker: answer calls until the pipe ends, which it does when the parent does."""
+    code = 1
+    try:
+        # Ctrl-C reaches all processes of a terminal; the first one decides when to end, after saving.
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, signal.SIG_IGN)
+        _close_all_but({0, 1, 2, calls.read_end, answers.write_end, *descriptors})
+        gc.freeze()  # what was there before shall not be looked at again: that would copy its memory
+        with in_training(), suppress(BrokenPipeError):
+            while (call := _read(calls, lambda: end_with(parent))) is not None:
+                _write(answers, _portable(*attempt(worker, *call)))
+        code = 0
+    except BaseException:
+        traceback.print_exc()  # nobody else could tell of it
+    finally:
+        os._exit(code)
+
+
+def end_with(parent: int) -> None:
+    """End this process where its parent is no longer that one."""
+    if os.getppid() != parent:
+        os._exit(1)
+
+
+def _close_all_but(kept: set[int]) -> None:
+    start = 0
+    for descriptor in sorted(kept):
+        if start < descriptor:  # an empty range would be taken as one without an end
+            os.closerange(start, descriptor)
+        start = descriptor + 1
+    os.closerange(start, os.sysconf("SC_OPEN_MAX"))
+
+
+def _close_end(pipe: Pipe, end: str) -> None:
+    os.close(getattr(pipe, end))
+    setattr(pipe, end, -1)
+
+
+def attempt(worker: Any, method: str, arguments: tuple[Any, ...]) -> tuple[Any, BaseException | None]:
+    """Return the result of a call, or the error it raised."""
+    try:
+        return getattr(worker, method)(*arguments), None
+    except BaseException as error:
+        return None, error
+
+
+def _portable(result: Any, error: BaseException | None) -> tuple[Any, BaseException | None]:
+    """Return an answer whose error can be sent: itself, or one that tells what it was."""
+    if error is None:
+        return result, None
+    error.add_note("".join(traceback.format_exception(error)))
+    try:
+        pickle.loads(pickle.dumps(error))
+    except Exception:
+        return None, RuntimeError("".join(traceback.format_exception(error)))
+    return None, error
+
+
+def _write(pipe: Pipe, message: Any) -> None:
+    data = pickle.dumps(message, pickle.HIGHEST_PROTOCOL)
+    pipe.write(struct.pack("=I", len(data)) + data)
+
+
+def _read(pipe: Pipe, check: Callable[[], None] | None = None) -> Any:
+    head = pipe.read(4, check)
+    if head is None:
+        return None
+    data = pipe.read(struct.unpack("=I", head)[0], check)
+    return None if data is None else pickle.loads(data)

@@ -1,0 +1,194 @@
+"""Blocks of a file parsed here and, at the same time, in other places; what comes out does not depend on where."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from nntrain.core.place import Place, new_place
+from nntrain.core.processors import processors
+from nntrain.core.shared import shared_zeros
+from nntrain.data.pieces import Array, Piece, Positions, Texts
+from nntrain.errors import ResourceError
+
+_MOST_PLACES = 4
+_SLOTS = 2
+"""Blocks that a place has at a time: one to parse, and one to go on with."""
+_GROWTH = 4
+"""Bytes of pieces for a byte of text, at most: a digit and a comma may become eight bytes."""
+_ALIGNED = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """A block that was parsed.
+
+    ``pieces``: one for each column; ``rows``: its records; ``newlines``: in it; ``lines``, ``is_shortest``: those of a
+    :class:`~nntrain.data.piece_store.Block`.
+    """
+
+    pieces: Sequence[Piece]
+    rows: int
+    newlines: int
+    lines: Positions | None
+    is_shortest: bool
+
+
+Parse = Callable[[memoryview], "Parsed | None"]
+
+
+class ParallelBlocks:
+    """Parses blocks in several places, this one among them.
+
+    Args:
+        parse: returns a block parsed, or None where it has faults; also in a copy of this process.
+        largest: bytes of a block that may be parsed elsewhere.
+    """
+
+    def __init__(self, parse: Parse, largest: int) -> None:
+        self._parse, self._largest = parse, largest
+        self._helpers: list[_Helper] | None = None
+
+    def submit(self, block: memoryview) -> Pending:
+        """Begin to parse a block elsewhere, or parse it here where all other places are busy."""
+        for helper in self._started() if len(block) <= self._largest else ():
+            if helper.submit(block):
+                return Pending(block, helper, None)
+        return Pending(block, None, self._parse(block))
+
+    def result(self, pending: Pending) -> Parsed | None:
+        """Return a block parsed; the blocks must be asked for in the order in which they were submitted."""
+        if pending.helper is None:
+            return pending.parsed
+        try:
+            return pending.helper.result()
+        except ResourceError:  # its process was ended from outside: what it did can be done here
+            return self._parse(pending.block)
+
+    def _started(self) -> list[_Helper]:
+        if self._helpers is None:
+            self._helpers = []
+            for _ in range(min(processors(), _MOST_PLACES) - 1):
+                try:
+                    self._helpers.append(_Helper(self._parse, self._largest))
+                except OSError:  # no further process may be started: the work is done by those there are
+                    break
+        return self._helpers
+
+    def close(self) -> None:
+        """End the other places."""
+        for helper in self._helpers or ():
+            helper.close()
+        self._helpers = []
+
+
+class Pending(NamedTuple):
+    """A block that was submitted."""
+
+    block: memoryview
+    helper: _Helper | None
+    parsed: Parsed | None
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether its result is there."""
+        return self.helper is None or self.helper.is_ready
+
+
+class _Helper:
+    """Another place, and the memory that is shared with it."""
+
+    def __init__(self, parse: Parse, largest: int) -> None:
+        self._texts = [shared_zeros((largest,), np.uint8) for _ in range(_SLOTS)]
+        self._worker = _Worker(
+            parse, self._texts, [shared_zeros((_GROWTH * largest,), np.uint8) for _ in range(_SLOTS)]
+        )
+        self._free, self._busy = deque(range(_SLOTS)), deque[int]()
+        self._place: Place | None = new_place(self._worker)
+
+    @property
+    def is_ready(self) -> bool:
+        return self._place is None or self._place.has_answer()
+
+    def submit(self, block: memoryview) -> bool:
+        """Begin to parse a block, and return whether there was room for it."""
+        if not self._free or self._place is None:
+            return False
+        slot = self._free[0]
+        self._texts[slot][: len(block)] = np.frombuffer(block, np.uint8)
+        try:
+            self._place.send("parse", (slot, len(block)))
+        except ResourceError:
+            self.close()
+            return False
+        self._busy.append(self._free.popleft())
+        return True
+
+    def result(self) -> Parsed | None:
+        """Return the block that was submitted first.
+
+        Raises:
+            ResourceError: the process has ended.
+        """
+        slot = self._busy.popleft()
+        if self._place is None:
+            raise ResourceError("a process that parses blocks was ended from outside")
+        answer, error = self._place.receive()
+        self._free.append(slot)
+        if isinstance(error, ResourceError):
+            self.close()
+        if error is not None:
+            raise error
+        return None if answer is None else self._worker.unpacked(slot, answer)
+
+    def close(self) -> None:
+        if self._place is not None:
+            self._place.close()
+            self._place = None
+
+
+class _Array(NamedTuple):
+    """Where an array (rows,) lies in shared memory."""
+
+    at: int
+    rows: int
+    dtype: str
+    distinct: Sequence[str] | None = None
+
+
+class _Worker:
+    """Parses blocks that lie in shared memory, and puts the pieces into such memory as far as there is room."""
+
+    def __init__(self, parse: Parse, texts: list[Array], pieces: list[Array]) -> None:
+        self._parse, self._texts, self._pieces = parse, texts, pieces
+
+    def parse(self, slot: int, size: int) -> Parsed | None:
+        """Return a block parsed, its arrays replaced by where they lie."""
+        parsed = self._parse(self._texts[slot][:size].data)
+        if parsed is None:
+            return None
+        memory, at, pieces = self._pieces[slot], 0, list[Any]()
+        for piece in parsed.pieces:
+            array = piece.codes if isinstance(piece, Texts) else piece
+            if at + array.nbytes > memory.size:
+                return parsed
+            memory[at : at + array.nbytes].view(array.dtype)[:] = array
+            distinct = piece.distinct if isinstance(piece, Texts) else None
+            pieces.append(_Array(at, len(array), array.dtype.str, distinct))
+            at += -(-array.nbytes // _ALIGNED) * _ALIGNED
+        return replace(parsed, pieces=pieces)
+
+    def unpacked(self, slot: int, parsed: Parsed) -> Parsed:
+        """Return a block with its arrays, which are good until the next one is submitted."""
+        return replace(parsed, pieces=[self._piece(slot, piece) for piece in parsed.pieces])
+
+    def _piece(self, slot: int, piece: Any) -> Piece:
+        if isinstance(piece, Texts | np.ndarray):
+            return piece
+        dtype = np.dtype(piece.dtype)
+        array = self._pieces[slot][piece.at : piece.at + piece.rows * dtype.itemsize].view(dtype)
+        return array if piece.distinct is None else Texts(array, piece.distinct)
