@@ -59,7 +59,8 @@ def decimals(words: Words, starts: Positions, points: Positions, ends: Positions
         points: (N,) where their points are, or the end of a cell that has none.
         ends: (N,) where they end.
 
-    >>> text = Words(b"-1.5,20,,x\\n")
+    >>> text = Words()
+    >>> text.load(b"-1.5,20,,x\\n")
     >>> decimals(text, np.array([0, 5, 8, 9]), np.array([2, 7, 8, 10]), np.array([4, 7, 8, 10]))[1]
     array([False, False, False,  True])
     """

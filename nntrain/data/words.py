@@ -29,19 +29,27 @@ _KEPT = np.array([(1 << 64) - (1 << (64 - 8 * count)) for count in range(BYTES +
 
 
 class Words:
-    """A text of which any stretch can be taken as words.
+    """A text of which any stretch can be taken as words; the memory is used again for the next text.
 
     ``bytes``: the text.
 
-    >>> words = Words(b"ab,c\\n")
+    >>> words = Words()
+    >>> words.load(b"ab,c\\n")
     >>> [word.astype("<u8").tobytes() for word in words.before(np.array([2]), np.array([2]))]
     [b'\\x00\\x00\\x00\\x00\\x00\\x00ab']
     """
 
-    def __init__(self, text: memoryview | bytes) -> None:
+    def __init__(self) -> None:
+        self._words: Word = np.empty(0, _LITTLE)
+        self.bytes: Bytes = np.empty(0, np.uint8)
+
+    def load(self, text: memoryview | bytes) -> None:
+        """Take another text."""
         size = len(text)
-        self._words = np.empty((_LEAD + size) // BYTES + 2, _LITTLE)  # the first stretch may begin with the text
-        self.bytes: Bytes = self._words.view(np.uint8)[_LEAD : _LEAD + size]
+        needed = (_LEAD + size) // BYTES + 2  # before the text there is room for the words that it begins with
+        if needed > self._words.size:
+            self._words = np.empty(needed, _LITTLE)
+        self.bytes = self._words.view(np.uint8)[_LEAD : _LEAD + size]
         self.bytes[:] = np.frombuffer(text, np.uint8)
 
     def count(self, byte: int) -> int:

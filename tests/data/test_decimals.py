@@ -33,7 +33,9 @@ def read(texts: list[str]) -> tuple[list[float], list[bool]]:
     starts = ends - [len(text) for text in encoded]
     points = np.array([start + text.rfind(b".") for start, text in zip(starts, encoded, strict=True)])
     points = np.where(points < starts, ends, points)
-    values, odd = decimals(Words(b"\n".join(encoded) + b"\n"), starts, points, ends)
+    words = Words()
+    words.load(b"\n".join(encoded) + b"\n")
+    values, odd = decimals(words, starts, points, ends)
     return values.tolist(), (np.zeros(len(texts), bool) if odd is None else odd).tolist()
 
 
@@ -86,7 +88,9 @@ def test_all_digits_of_every_length() -> None:
 def test_words_are_the_bytes(stretches: list[bytes]) -> None:
     ends = np.cumsum([len(stretch) for stretch in stretches])
     lengths = np.array([len(stretch) for stretch in stretches])
-    words = [word.astype("<u8") for word in Words(b"".join(stretches) + b"\n").before(ends, lengths)]
+    text = Words()
+    text.load(b"".join(stretches) + b"\n")
+    words = [word.astype("<u8") for word in text.before(ends, lengths)]
     for i, stretch in enumerate(stretches):
         joined = b"".join(word[i].tobytes() for word in reversed(words))
         assert joined == stretch[-FARTHEST:].rjust(len(joined), b"\0")
