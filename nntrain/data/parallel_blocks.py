@@ -53,10 +53,13 @@ class ParallelBlocks:
     def __init__(self, parse: Parse, largest: int) -> None:
         self._parse, self._largest = parse, largest
         self._helpers: list[_Helper] | None = None
+        self._is_begun = False
 
     def submit(self, block: memoryview) -> Pending:
-        """Begin to parse a block elsewhere, or parse it here where all other places are busy."""
-        for helper in self._started() if len(block) <= self._largest else ():
+        """Begin to parse a block elsewhere, or parse it here: the first one, and any when all other places are busy."""
+        helpers = self._started() if self._is_begun and len(block) <= self._largest else []
+        self._is_begun = True
+        for helper in helpers:
             if helper.submit(block):
                 return Pending(block, helper, None)
         return Pending(block, None, self._parse(block))

@@ -78,6 +78,7 @@ def test_equals_one_place(parallel: ParallelBlocks) -> None:
 
 
 def test_an_error_is_that_of_the_block(parallel: ParallelBlocks) -> None:
+    check(parallel.result(parallel.submit(memoryview(b"\3"))), memoryview(b"\3"))
     with pytest.raises(ValueError, match="two"):
         parallel.result(parallel.submit(memoryview(b"\2")))
 
