@@ -68,7 +68,8 @@ def decimals(words: Words, starts: Positions, points: Positions, ends: Positions
     digits = points - starts
     digits -= negative
     places = ends - points
-    places -= places > 0
+    places -= 1
+    np.maximum(places, 0, out=places)
     most, most_places = int(digits.max(initial=0)), int(places.max(initial=0))
     if not most_places:
         mantissa, odd = _whole(words, points, digits)

@@ -16,7 +16,7 @@ from nntrain.data.pieces import Array, Piece, Positions, Texts
 from nntrain.errors import ResourceError
 
 _MOST_PLACES = 4
-_SLOTS = 2
+_SLOTS = 4
 """Blocks that a place has at a time: one to parse, and one to go on with."""
 _GROWTH = 4
 """Bytes of pieces for a byte of text, at most: a digit and a comma may become eight bytes."""
@@ -53,13 +53,11 @@ class ParallelBlocks:
     def __init__(self, parse: Parse, largest: int) -> None:
         self._parse, self._largest = parse, largest
         self._helpers: list[_Helper] | None = None
-        self._is_begun = False
 
     def submit(self, block: memoryview) -> Pending:
-        """Begin to parse a block elsewhere, or parse it here: the first one, and any when all other places are busy."""
-        helpers = self._started() if self._is_begun and len(block) <= self._largest else []
-        self._is_begun = True
-        for helper in helpers:
+        """Begin to parse a block elsewhere, or parse it here where all other places are busy or it is a small one."""
+        is_worth_it = self._helpers or len(block) > self._largest // 4
+        for helper in self._started() if is_worth_it and len(block) <= self._largest else ():
             if helper.submit(block):
                 return Pending(block, helper, None)
         return Pending(block, None, self._parse(block))

@@ -24,7 +24,8 @@ from nntrain.data.pieces import Array, Piece, Positions, Texts
 _MAGIC = b"nntrain\x01"
 _TRAILER = struct.Struct("<QQ8s")
 _ALIGNED = 8
-_LARGEST_ROOM = 16 << 20
+_ROOM = 16 << 20
+"""What is taken from the second block on; what is not used of it costs nothing."""
 
 
 class DamagedError(Exception):
@@ -76,7 +77,7 @@ class MemoryStore:
     def add(self, block: Block, pieces: Sequence[Piece]) -> None:
         needed = sum(_padded(_numbers_of(piece).nbytes) for piece in pieces)
         if needed > self._room.size:
-            self._room = np.empty(max(needed, min(self._used, _LARGEST_ROOM)), np.uint8)
+            self._room = np.empty(max(needed, _ROOM if self._used else 0), np.uint8)
         self._used += needed
         self.blocks.append(block)
         self._pieces.append([self._kept(piece) for piece in pieces])

@@ -132,7 +132,8 @@ class PlainCells:
         has_point[0] &= before[0] >= 0
         before += ~has_point
         points = marks.take(before)
-        starts = np.zeros_like(ends)
+        starts = np.empty_like(ends)
+        starts[0] = 0
         np.add(ends[:-1], 1, out=starts[1:])
         if (record_ends - starts[:: self._width]).max() > LONGEST_CELL:
             return None
