@@ -88,7 +88,7 @@ def _text(csv: str, target: str, prepared: Prepared, ignored: list[str], texts: 
     # Escaped: a line break in a column's name must not end the comment.
     header = [f"# {escape(line)}" for line in (*prepared.summary.lines(), *prepared.notices)]
     loss, other = _losses(task.kind, task.is_binary)
-    held_out = prepared.validation is not None
+    held_out, batch_size = prepared.validation is not None, min(start.batch_size, len(prepared.train))
     lines = [
         ("seed: 0", ""),
         *_data_lines(csv, target, prepared, ignored, texts),
@@ -96,7 +96,7 @@ def _text(csv: str, target: str, prepared: Prepared, ignored: list[str], texts: 
         (f"loss: {loss}", f"or {other}; nntrain list loss"),
         ("optimizer: {name: adamw, learning_rate: 0.003, weight_decay: 0.01}", "nntrain list optimizer"),
         (f"metrics: [{', '.join(_metrics(task.kind, task.is_binary))}]", "nntrain list metric"),
-        (f"batch_size: {start.batch_size}", "rows of an update; full is batch gradient descent"),
+        (f"batch_size: {batch_size}", "rows of an update; full is batch gradient descent"),
         (f"epochs: {start.epochs}", "at most" if held_out else ""),
     ]
     if held_out:
