@@ -93,6 +93,11 @@ class Experiment:
         """The column that decides which epoch is the best where the config names none."""
         return "train_loss" if self.prepared.validation is None else "val_loss"
 
+    @property
+    def monitor(self) -> str:
+        """The column that decides which epoch is the best."""
+        return self.config.checkpoint.monitor or self.default_monitor
+
     def evaluator(self) -> Evaluator:
         """Return what judges the network."""
         return Evaluator(self.network, self.loss, self.metrics, self.decode)
@@ -102,7 +107,6 @@ class Experiment:
     ) -> Trainer:
         """Return the trainer, at the start of epoch 1."""
         config = self.config
-        monitor = config.checkpoint.monitor or self.default_monitor
         return Trainer(
             self.step(),
             self.evaluator(),
@@ -111,8 +115,8 @@ class Experiment:
             store=store,
             observer=observer,
             callbacks=self.callbacks(),
-            monitor=monitor,
-            mode=direction_of(monitor, self.metrics),
+            monitor=self.monitor,
+            mode=direction_of(self.monitor, self.metrics),
             accumulate=config.accumulate,
             every_seconds=config.checkpoint.every_seconds,
             every_epochs=config.checkpoint.every_epochs,

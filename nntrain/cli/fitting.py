@@ -75,6 +75,7 @@ def new_run(experiment: Experiment, runs_dir: str, run_dir: str | None, name: st
         "task": experiment.task.kind,
         "parameters": experiment.network.store.size,
         "epochs": config.epochs,
+        "monitor": experiment.monitor,
         "data": experiment.prepared.sources,
         "rows": experiment.prepared.row_counts(),
         "plugins": experiment.plugins,

@@ -158,7 +158,8 @@ def _row(run: Run) -> dict[str, Any]:
     except NntrainError:
         rows = []  # the list shows what it can; ``show`` and ``compare`` say what is wrong
     best = next((row for row in rows if row.get("epoch") == info.get("best_epoch")), rows[-1] if rows else {})
-    monitor = next((name for name in (info.get("monitor"), "val_loss", "train_loss") if name in best), None)
+    monitors = [name for name in (info.get("monitor"), "val_loss", "train_loss") if isinstance(name, str)]
+    monitor = next((name for name in monitors if name in best), None)
     value = best.get(monitor) if monitor else None
     shown = f"{monitor} {value:.5g}" if isinstance(value, (int, float)) else None
     epoch = info.get("epoch") if isinstance(info.get("epoch"), int) else len(rows)
