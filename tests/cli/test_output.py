@@ -6,9 +6,11 @@ import csv
 import json
 import os
 import pty
+import re
 import select
 import subprocess
 import sys
+import termios
 from pathlib import Path
 
 import pytest
@@ -96,9 +98,10 @@ def test_predictions_are_verbatim_in_a_pipe_and_escaped_on_a_terminal(folder: Pa
     assert "\x1b" not in on_terminal(folder, "predict", "nasty", "data.csv", stderr=subprocess.DEVNULL)
 
 
-def on_terminal(folder: Path, *arguments: str, stderr: int | None = None, **variables: str) -> str:
-    """Return what a command writes to a terminal that has no size."""
+def on_terminal(folder: Path, *arguments: str, stderr: int | None = None, columns: int = 0, **variables: str) -> str:
+    """Return what a command writes to a terminal, which without ``columns`` has no size."""
     own, other = pty.openpty()
+    termios.tcsetwinsize(own, (24, columns) if columns else (0, 0))
     process = subprocess.Popen(
         [sys.executable, "-m", "nntrain", *arguments],
         cwd=folder, stdin=other, stdout=other, stderr=other if stderr is None else stderr,
@@ -119,11 +122,22 @@ def on_terminal(folder: Path, *arguments: str, stderr: int | None = None, **vari
     return found.decode()
 
 
-@pytest.mark.parametrize("variables", [{"COLUMNS": "20"}, {"TERM": "dumb"}, {"NO_COLOR": "1"}, {}])
-def test_terminals_of_every_kind(folder: Path, variables: dict[str, str]) -> None:
-    shown = on_terminal(folder, "fit", "iris.yaml", **variables)
+@pytest.mark.parametrize(
+    ("columns", "variables", "redraws"),
+    [
+        (80, {}, True),
+        (80, {"TERM": "dumb"}, False),
+        (20, {"COLUMNS": "20", "NO_COLOR": "1"}, True),
+        (1, {}, False),
+        (0, {}, False),
+    ],
+)
+def test_terminals_of_every_kind(folder: Path, columns: int, variables: dict[str, str], redraws: bool) -> None:
+    shown = on_terminal(folder, "fit", "iris.yaml", columns=columns, **{"TERM": "xterm", **variables})
     assert "finished: all 3 epochs are done" in shown
     assert "Traceback" not in shown
+    assert (re.search("\r(?!\n)", shown) is not None) is redraws
+    assert ("epoch 1/3  train_loss" in shown) is not redraws
     if "NO_COLOR" in variables or "TERM" in variables:
         assert "\x1b[3" not in shown
     assert "Usage" in on_terminal(folder, "fit", "--help", **variables)
