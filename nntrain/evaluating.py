@@ -17,6 +17,7 @@ from nntrain.inference import TrainedModel, load_model, refusing_odd_models
 from nntrain.metrics.base import evaluate
 from nntrain.metrics.defaults import with_standard_metrics
 from nntrain.metrics.report import classification_report
+from nntrain.runs.files import is_there
 from nntrain.runs.run import Run
 from nntrain.train.evaluation import Evaluator
 
@@ -53,7 +54,7 @@ def load_trained(run: Run, checkpoint: CheckpointName) -> TrainedModel:
 def best_or_last(run: Run, checkpoint: CheckpointName) -> CheckpointName:
     """Return the checkpoint that is asked for, or the last one where no epoch has been the best yet."""
     best, last = run.checkpoints.path("best"), run.checkpoints.path("last")
-    return "last" if checkpoint == "best" and not best.exists() and last.exists() else checkpoint
+    return "last" if checkpoint == "best" and not is_there(best) and is_there(last) else checkpoint
 
 
 def refuse_parent(run: Run) -> None:

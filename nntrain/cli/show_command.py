@@ -75,10 +75,10 @@ def _curves(rows: list[dict[str, Any]]) -> list[str]:
 
 def _layers(run: Any) -> list[str]:
     from nntrain.cli.tables import layer_table
-    from nntrain.errors import RunError
+    from nntrain.errors import ResourceError, RunError
     from nntrain.evaluating import load_trained
 
     try:
         return ["", layer_table(load_trained(run, "last").network)]
-    except RunError as error:
+    except (RunError, ResourceError) as error:
         return ["", f"no layers to show: {error.problems[0].message}"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
@@ -18,6 +17,7 @@ from nntrain.runs.evaluation import Evaluation, chosen_folder, place_of, read_ev
 from nntrain.runs.files import (
     append_file,
     csv_text,
+    is_there,
     link_error,
     make_files,
     read_file,
@@ -283,8 +283,12 @@ def _describe(name: str, identity: str, info: Mapping[str, Any]) -> dict[str, An
 
 
 def is_run(folder: Path) -> bool:
-    """Return whether a directory claims to be a run: it holds a ``run.json``."""
-    return os.path.lexists(folder / RUN_FILE)
+    """Return whether a directory claims to be a run: it holds a ``run.json``.
+
+    Raises:
+        ResourceError: it may not be looked into.
+    """
+    return is_there(folder / RUN_FILE)
 
 
 def read_info(folder: Path) -> dict[str, Any]:
@@ -292,6 +296,7 @@ def read_info(folder: Path) -> dict[str, Any]:
 
     Raises:
         RunError: there is none, or it is damaged.
+        ResourceError: the system refused.
     """
     path = folder / RUN_FILE
     if not is_run(folder):
