@@ -11,6 +11,7 @@ from nntrain.data.features import NoFeaturesError
 from nntrain.data.options import ColumnOptions, DataOptions
 from nntrain.data.preparation import Prepared, prepare
 from nntrain.errors import DataError, enumerate_names, escape, quote
+from nntrain.user_files import text_of
 
 FEW_ROWS, MANY_ROWS = 1_000, 20_000
 MANY_INPUTS = 200
@@ -75,7 +76,7 @@ def write_starter(csv: str, target: str, directory: Path) -> Starter:
 def _relative(csv: str, directory: Path) -> str:
     import os
 
-    return Path(os.path.relpath(Path(csv).resolve(), directory.resolve())).as_posix()
+    return text_of(Path(os.path.relpath(Path(csv).resolve(), directory.resolve())).as_posix())
 
 
 Lines = list[tuple[str, str]]

@@ -14,6 +14,7 @@ from pathlib import Path
 from nntrain.errors import ConfigError, NntrainError, quote
 from nntrain.runs.files import sync_folder, told
 from nntrain.runs.lock import held_elsewhere, is_live
+from nntrain.user_files import path_of
 
 LONGEST_NAME = 100
 LONGEST_FILE_NAME = 255
@@ -66,7 +67,7 @@ def make_directory(
         ResourceError: the system refused, or ``run_dir`` is in use by another process.
     """
     check_name(name)
-    final = Path(runs_dir) / run_id(name) if run_dir is None else Path(run_dir)
+    final = Path(runs_dir) / path_of(run_id(name)) if run_dir is None else Path(run_dir)
     if run_dir is not None:
         _check_free(final)
     _make_parent(final.parent)
@@ -81,7 +82,7 @@ def make_directory(
                 return final
             if run_dir is not None:
                 raise _exists(final)
-            final = final.with_name(run_id(name))
+            final = final.with_name(path_of(run_id(name)))
         raise ConfigError(f"name: no free directory for {quote(name)} in {quote(runs_dir)}")
     except BaseException:
         # What is removed is the hidden directory of this very call; a run that has its name is never touched.

@@ -29,6 +29,7 @@ from nntrain.runs.lock import RunLock, is_live
 from nntrain.runs.naming import make_directory
 from nntrain.runs.recorder import GRADIENTS, METRICS, TIMING, Recorder
 from nntrain.runs.rows import read_rows
+from nntrain.user_files import typed
 
 if TYPE_CHECKING:
     from nntrain.runs.store import CheckpointStore
@@ -89,7 +90,7 @@ class Run:
         def fill(folder: Path, identity: str) -> Any:
             lock = RunLock(folder)
             lock.acquire()
-            described = _describe(name, identity, info)
+            described = _describe(name, typed(identity), info)
             made.append((described, lock))
             source = source_text.encode("utf-8", "surrogateescape") if isinstance(source_text, str) else source_text
             real_folder(folder / CHECKPOINTS)
@@ -107,8 +108,8 @@ class Run:
         described, lock = made[0]
         run = cls(path, described, lock)
         run.is_new = True
-        if described["id"] != path.name:  # the first name was taken
-            run.update(id=path.name)
+        if described["id"] != typed(path.name):  # the first name was taken
+            run.update(id=typed(path.name))
         return run
 
     @classmethod

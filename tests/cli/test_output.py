@@ -160,6 +160,24 @@ def test_an_encoding_that_lacks_a_character_is_no_failure(folder: Path, encoding
     assert ("🦊" in command(folder, "eval", "iris", "größe 🦊.csv", encoding=encoding).stdout) is (encoding == "utf-8")
 
 
+def test_a_run_of_the_c_locale_goes_on_in_any(folder: Path) -> None:
+    """There Python takes ASCII for the encoding of names; they are UTF-8 all the same."""
+    (folder / "données été.csv").write_bytes((folder / "iris.csv").read_bytes())
+    config = "name: été\ndata: {train: données été.csv, target: species}\narchitecture: linear\nepochs: 2\n"
+    (folder / "été.yaml").write_text(config, encoding="utf-8")
+    c_locale = {"LC_ALL": "C", "LANG": "C", "PYTHONUTF8": "0", "PYTHONIOENCODING": "ascii"}
+    fitted = command(folder, "fit", "été.yaml", "-q", "--runs-dir", "été", variables=c_locale)
+    assert fitted.returncode == 0, fitted.stderr
+    (run,) = (folder / "été").iterdir()
+    assert run.name.startswith("été-") and json.loads((run / "run.json").read_bytes())["id"] == run.name
+    for variables in (c_locale, {}):
+        longer = f"epochs={3 if variables else 4}"
+        done = command(folder, "fit", "--resume", f"été/{run.name}", "--set", longer, "-q", variables=variables)
+        assert done.returncode == 0, done.stderr
+    made = command(folder, "new", "données été.csv", "--target", "é", "-o", "é.yaml", variables=c_locale)
+    assert "column '\\xe9' not found" in made.stderr
+
+
 @pytest.mark.parametrize(
     "line", ["list layers", "schema", "show iris", "predict iris iris.csv", "eval iris iris.csv --json"]
 )
