@@ -301,6 +301,10 @@ def test_locking_a_finished_run_changes_no_file(tmp_path: Path) -> None:
     [
         (DataError("column 'x': gone"), "failed", "column 'x': gone"),
         (KeyboardInterrupt(), "interrupted", "stopped at once"),
+        (MemoryError("Unable to allocate 1 TiB"), "failed", "out of memory: Unable to allocate 1 TiB"),
+        (OSError(errno.ENOMEM, "Cannot allocate memory"), "failed", "out of memory"),
+        (OSError(errno.EAGAIN, "Resource temporarily unavailable"), "failed", "resource temporarily unavailable"),
+        (RuntimeError("can't start new thread"), "failed", "can't start new thread"),
         (ZeroDivisionError(), "failed", "a bug in nntrain: ZeroDivisionError"),
     ],
 )
