@@ -7,6 +7,7 @@ byte, no bidirectional mark and no escape sequence of a data file reaches a term
 
 from __future__ import annotations
 
+import errno
 import os
 import unicodedata
 from collections.abc import Callable, Iterable, Sequence
@@ -249,6 +250,36 @@ class PartialError(NntrainError):
     """Part of what was asked for is done, part is not."""
 
     exit_code = 7
+
+
+_NO_THREAD = "can't start new thread"
+"""What Python says where the system gives it none."""
+
+# Of what fails without naming a file.
+_REMEDIES = {
+    errno.ENOENT: "the current folder may have been removed: go to another",
+    errno.EMFILE: "raise the limit on open files (ulimit -n), or use fewer --threads",
+    errno.EAGAIN: "raise the limit on processes (ulimit -u), or use fewer --threads",
+}
+
+
+def of_the_system(error: BaseException) -> ResourceError | None:
+    """Return the error that a user is told of instead of one of the system that nobody took up, or None for another.
+
+    >>> of_the_system(MemoryError("Unable to allocate 138. MiB")).problems[0].message
+    'out of memory: Unable to allocate 138. MiB'
+    """
+    if isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno == errno.ENOMEM):
+        asked = f": {error}" if isinstance(error, MemoryError) and str(error) else ""
+        help = "make room, raise the limit (ulimit -v), or take a smaller network or batch_size"
+        return ResourceError(f"out of memory{asked}", help=help)
+    if isinstance(error, OSError):
+        if error.filename is not None:
+            return ResourceError(reason_of(error), path=str(error.filename))
+        return ResourceError(reason_of(error), help=_REMEDIES.get(error.errno or 0))
+    if isinstance(error, RuntimeError) and str(error) == _NO_THREAD:
+        return ResourceError(_NO_THREAD, help=_REMEDIES[errno.EAGAIN])
+    return None
 
 
 Explanation: TypeAlias = Callable[[BaseException], NntrainError | None]

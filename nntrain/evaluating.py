@@ -17,6 +17,7 @@ from nntrain.inference import TrainedModel, load_model, refusing_odd_models
 from nntrain.metrics.base import evaluate
 from nntrain.metrics.defaults import with_standard_metrics
 from nntrain.metrics.report import classification_report
+from nntrain.runs.files import is_there
 from nntrain.runs.run import Run
 from nntrain.train.evaluation import Evaluator
 
@@ -40,16 +41,20 @@ class Evaluation:
 
 
 def load_trained(run: Run, checkpoint: CheckpointName) -> TrainedModel:
-    """Return the model of a run's checkpoint; of the last one where no epoch has been the best yet.
+    """Return the model of a run's checkpoint.
 
     Raises:
         RunError: the run holds others, of several seeds or folds, or its checkpoint is missing or damaged.
     """
     refuse_parent(run)
-    if checkpoint == "best" and not run.checkpoints.path("best").exists() and run.checkpoints.path("last").exists():
-        checkpoint = "last"
     arrays, state = run.checkpoints.load(checkpoint)
     return load_model(arrays, state, str(run.checkpoints.path(checkpoint)))
+
+
+def best_or_last(run: Run, checkpoint: CheckpointName) -> CheckpointName:
+    """Return the checkpoint that is asked for, or the last one where no epoch has been the best yet."""
+    best, last = run.checkpoints.path("best"), run.checkpoints.path("last")
+    return "last" if checkpoint == "best" and not is_there(best) and is_there(last) else checkpoint
 
 
 def refuse_parent(run: Run) -> None:
@@ -69,6 +74,7 @@ def refuse_parent(run: Run) -> None:
 
 def evaluate_csv(run: Run, csv: str, checkpoint: CheckpointName, unknown_class: UnknownClass) -> Evaluation:
     """Return how a run's network does on a CSV that holds the target."""
+    checkpoint = best_or_last(run, checkpoint)
     model = load_trained(run, checkpoint)
     with refusing_odd_models(str(run.checkpoints.path(checkpoint))):
         return _evaluate(run, model, csv, checkpoint, unknown_class)
@@ -127,6 +133,7 @@ def _seen_before(run: Run, sha256: str) -> list[str]:
 
 def predict_csv(run: Run, csv: str, checkpoint: CheckpointName) -> tuple[dict[str, Sequence[Any]], list[str]]:
     """Return prediction columns for a CSV, with or without the target in it, and notices."""
+    checkpoint = best_or_last(run, checkpoint)
     model = load_trained(run, checkpoint)
     with refusing_odd_models(str(run.checkpoints.path(checkpoint))):
         table = read_table([csv], model.preprocessing.read_options, [csv])

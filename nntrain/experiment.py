@@ -93,6 +93,11 @@ class Experiment:
         """The column that decides which epoch is the best where the config names none."""
         return "train_loss" if self.prepared.validation is None else "val_loss"
 
+    @property
+    def monitor(self) -> str:
+        """The column that decides which epoch is the best."""
+        return self.config.checkpoint.monitor or self.default_monitor
+
     def evaluator(self) -> Evaluator:
         """Return what judges the network."""
         return Evaluator(self.network, self.loss, self.metrics, self.decode)
@@ -102,7 +107,6 @@ class Experiment:
     ) -> Trainer:
         """Return the trainer, at the start of epoch 1."""
         config = self.config
-        monitor = config.checkpoint.monitor or self.default_monitor
         return Trainer(
             self.step(),
             self.evaluator(),
@@ -111,8 +115,8 @@ class Experiment:
             store=store,
             observer=observer,
             callbacks=self.callbacks(),
-            monitor=monitor,
-            mode=direction_of(monitor, self.metrics),
+            monitor=self.monitor,
+            mode=direction_of(self.monitor, self.metrics),
             accumulate=config.accumulate,
             every_seconds=config.checkpoint.every_seconds,
             every_epochs=config.checkpoint.every_epochs,
@@ -140,19 +144,33 @@ class Experiment:
         )
 
     @property
+    def notices(self) -> list[str]:
+        """What is worth knowing before training: of the data, and of the config now that the data are known."""
+        size, rows = self.config.batch_size, len(self.prepared.train)
+        # Below the default size a small table needs no telling: nobody chose it.
+        if isinstance(size, str) or size <= rows or "batch_size" in self.config.defaulted:
+            return self.prepared.notices
+        few = f"batch_size {size:,} is more than the {rows:,} training {self.prepared.summary.unit}"
+        return [*self.prepared.notices, f"warning: {few}, so an epoch is one batch; batch_size: full says so"]
+
+    @property
+    def largest_batch(self) -> int:
+        """Examples in the largest batch of an epoch."""
+        size, rows = self.config.batch_size, len(self.prepared.train)
+        return rows if isinstance(size, str) else min(size, rows)
+
+    @property
     def shards(self) -> int:
         """How many parts a batch is cut into."""
-        config, rows = self.config, len(self.prepared.train)
-        batch_size = rows if isinstance(config.batch_size, str) else min(config.batch_size, rows)
-        return shard_count(self.network, batch_size) if config.shards == "auto" else min(int(config.shards), batch_size)
+        shards, batch = self.config.shards, self.largest_batch
+        return shard_count(self.network, batch) if shards == "auto" else min(int(shards), batch)
 
     def memory_bytes(self) -> int:
         """Return about how much memory training takes: weights and their like, a batch's activations, the data."""
-        parameters, batch = self.network.store.size, self.config.batch_size
-        rows = len(self.prepared.train) if isinstance(batch, str) else batch
+        parameters = self.network.store.size
         slots = len(OPTIMIZERS.build(self.config.optimizer).slots)
         copies = 4 + slots  # values, gradients, the watch's copy and the best epoch's; then the optimizer's
-        activations = rows * sum(row.activation_bytes for row in self.network.table())
+        activations = self.largest_batch * sum(row.activation_bytes for row in self.network.table())
         return int(self.network.dtype.itemsize * copies * parameters + activations + self.prepared.train.x.nbytes)
 
     def callbacks(self) -> list[Callback]:

@@ -41,8 +41,9 @@ def plan(config: Config) -> Plan:
     """Return the plan of a config, after every check that needs no data.
 
     Raises:
-        ConfigError: loss, output activation, metrics and monitors do not fit each other.
+        ConfigError: loss, output activation, metrics and monitors do not fit each other, or a path fits no config.
     """
+    config.resolved(absolute_paths=True)  # as config.yaml of a run has to hold it
     with errors_placed(config, "architecture"):
         architecture = ARCHITECTURES.build(config.architecture)
         examples = examples_of(config)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from nntrain.config.schema import Config
-from nntrain.evaluating import load_trained, prediction_columns
+from nntrain.evaluating import best_or_last, load_trained, prediction_columns
 from nntrain.experiment import Experiment, assemble
 from nntrain.runs.run import Run
 
@@ -43,7 +43,7 @@ def held_out_columns(experiment: Experiment, run: Run) -> dict[str, list[Any]]:
     """Return the best weights' predictions for a fold's held-out rows: the columns of ``out_of_fold.csv``."""
     part = experiment.prepared.validation
     assert part is not None, "a fold holds rows out"
-    model = load_trained(run, "best")
+    model = load_trained(run, best_or_last(run, "best"))
     columns = prediction_columns(model, part)
     return {name: list(values) for name, values in columns.items()}
 

@@ -11,6 +11,7 @@ from nntrain.data.features import NoFeaturesError
 from nntrain.data.options import ColumnOptions, DataOptions
 from nntrain.data.preparation import Prepared, prepare
 from nntrain.errors import DataError, enumerate_names, escape, quote
+from nntrain.user_files import text_of
 
 FEW_ROWS, MANY_ROWS = 1_000, 20_000
 MANY_INPUTS = 200
@@ -75,7 +76,7 @@ def write_starter(csv: str, target: str, directory: Path) -> Starter:
 def _relative(csv: str, directory: Path) -> str:
     import os
 
-    return Path(os.path.relpath(Path(csv).resolve(), directory.resolve())).as_posix()
+    return text_of(Path(os.path.relpath(Path(csv).resolve(), directory.resolve())).as_posix())
 
 
 Lines = list[tuple[str, str]]
@@ -88,7 +89,7 @@ def _text(csv: str, target: str, prepared: Prepared, ignored: list[str], texts: 
     # Escaped: a line break in a column's name must not end the comment.
     header = [f"# {escape(line)}" for line in (*prepared.summary.lines(), *prepared.notices)]
     loss, other = _losses(task.kind, task.is_binary)
-    held_out = prepared.validation is not None
+    held_out, batch_size = prepared.validation is not None, min(start.batch_size, len(prepared.train))
     lines = [
         ("seed: 0", ""),
         *_data_lines(csv, target, prepared, ignored, texts),
@@ -96,7 +97,7 @@ def _text(csv: str, target: str, prepared: Prepared, ignored: list[str], texts: 
         (f"loss: {loss}", f"or {other}; nntrain list loss"),
         ("optimizer: {name: adamw, learning_rate: 0.003, weight_decay: 0.01}", "nntrain list optimizer"),
         (f"metrics: [{', '.join(_metrics(task.kind, task.is_binary))}]", "nntrain list metric"),
-        (f"batch_size: {start.batch_size}", "rows of an update; full is batch gradient descent"),
+        (f"batch_size: {batch_size}", "rows of an update; full is batch gradient descent"),
         (f"epochs: {start.epochs}", "at most" if held_out else ""),
     ]
     if held_out:

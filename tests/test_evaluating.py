@@ -241,6 +241,19 @@ def test_the_last_checkpoint_can_be_asked_for(iris: Run, tmp_path: Path) -> None
     assert evaluate_csv(iris, write(tmp_path, IRIS), "last", "error").document["epoch"] == 30
 
 
+def test_without_a_best_epoch_the_last_one_is_judged_and_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines = ["x,y", *(f"{i % 7}.5,2.5" for i in range(40))]  # R2 of one and the same target is undefined
+    found = train(tmp_path, lines, "y", 3, "metrics: [r2]\ncheckpoint: {monitor: val_r2}\n")
+    assert "no best epoch: val_r2 was undefined in all of them\n" in capsys.readouterr().out
+    assert (found.info["best_epoch"], found.info["monitor"]) == (None, "val_r2")
+    document = evaluate_csv(found, write(tmp_path, lines), "best", "error").document
+    assert (document["checkpoint"], document["epoch"]) == ("last", 3)
+    assert run(["eval", str(found.path), write(tmp_path, lines)]) == 0
+    assert [folder.name.rpartition("-")[2] for folder in (found.path / "eval").iterdir()] == ["last"]
+
+
 def test_labels_come_back_verbatim(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     labels = ['say "a,b"', "two\nlines", "<b>größe 🦊</b>"]
     quoted = ['"' + label.replace('"', '""') + '"' for label in labels]

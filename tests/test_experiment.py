@@ -114,6 +114,16 @@ def test_a_batch_larger_than_the_rows_is_all_rows(make: Any) -> None:
     experiment = make(batch_size=10_000)
     loader = experiment.prepared.loader(10_000, 0)
     assert (loader.batch_count, loader.batch_size) == (1, len(experiment.prepared.train))
+    *_, told = experiment.notices
+    assert told.startswith("warning: batch_size 10,000 is more than the 32 training rows, so an epoch is one batch")
+    assert experiment.memory_bytes() == make(batch_size="full").memory_bytes()
+
+
+@pytest.mark.parametrize("choice", [{}, {"batch_size": 30}, {"batch_size": "full"}])
+def test_a_batch_size_that_fits_or_that_nobody_chose_is_not_told_of(make: Any, choice: dict[str, Any]) -> None:
+    experiment = make(**choice, data={"validation": 0.25})
+    assert len(experiment.prepared.train) == 30  # fewer than the default batch size
+    assert not any("batch_size" in notice for notice in experiment.notices)
 
 
 @pytest.mark.parametrize(("validation", "monitor"), [(0.2, "val_loss"), ("none", "train_loss")])

@@ -86,7 +86,7 @@ def test_ctrl_c_again_and_again_stops_at_once(whole: Path, tmp_path: Path, count
     check_goes_on(whole, run)
 
 
-@pytest.mark.parametrize(("name", "code"), [("SIGINT", 130), ("SIGTERM", 143), ("SIGHUP", 129)])
+@pytest.mark.parametrize(("name", "code"), [("SIGINT", 130), ("SIGTERM", 143), ("SIGHUP", 129), ("SIGXCPU", 152)])
 def test_the_way_to_go_on_is_told_to_who_asked_for_quiet_too(whole: Path, tmp_path: Path, name: str, code: int) -> None:
     run = tmp_path / "a run's place"
     process = started(whole, run, "--quiet", "--json")
@@ -163,7 +163,7 @@ def test_stopped_and_continued(whole: Path, tmp_path: Path) -> None:
         assert (run / name).read_bytes() == (whole / "whole" / name).read_bytes(), name
 
 
-@pytest.mark.parametrize("name", ["SIGQUIT", "SIGXCPU", "SIGKILL"])
+@pytest.mark.parametrize("name", ["SIGQUIT", "SIGKILL"])
 def test_signals_that_nobody_takes_lose_nothing(whole: Path, tmp_path: Path, name: str) -> None:
     run = tmp_path / "run"
     process = started(whole, run, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_CORE, (0, 0)))
@@ -171,6 +171,8 @@ def test_signals_that_nobody_takes_lose_nothing(whole: Path, tmp_path: Path, nam
     process.communicate(timeout=30)
     assert process.returncode == -getattr(signal, name)
     assert Run.open(run).status == "interrupted"
+    shown = subprocess.run([*NNTRAIN, "show", str(run)], capture_output=True, text=True, check=True).stdout
+    assert "status      interrupted" in " ".join(shown.splitlines()[:4])
     check_goes_on(whole, run)
 
 

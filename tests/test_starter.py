@@ -129,7 +129,9 @@ def test_a_small_table_has_no_validation_and_no_early_stopping(tmp_path: Path) -
     (tmp_path / "data.csv").write_text(table(["x", "y"], rows=12), encoding="utf-8")
     config = tmp_path / "config.yaml"
     config.write_text(write_starter(str(tmp_path / "data.csv"), "y", tmp_path).text, encoding="utf-8")
-    assert "early_stopping" not in config.read_text(encoding="utf-8")
+    text = config.read_text(encoding="utf-8")
+    assert "early_stopping" not in text
+    assert "\nbatch_size: 12 " in text  # 16 would be more than there are, of which fit warns
     assert fits(config, tmp_path / "runs")
 
 

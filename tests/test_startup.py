@@ -47,9 +47,10 @@ ROOMS_OF_NETWORKS = {
     "metrics",
     "models",
     "train",
+    "user_files",
 }
 ROOMS_OF_EXPERIMENTS = {*ROOMS_OF_NETWORKS, "config", "optim", "planning", "experiment"}
-ROOMS_OF_RUNS = {"cli", "errors", "blas", "runs", "core"}
+ROOMS_OF_RUNS = {"cli", "errors", "blas", "runs", "core", "user_files"}
 
 # What a command may load: third-party packages, and rooms of ours.
 ALLOWED: dict[str, tuple[set[str], set[str]]] = {

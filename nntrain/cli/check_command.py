@@ -44,15 +44,15 @@ def command(
 
     output = output_of(ctx)
     experiment = assemble(user_config(output, config, overrides, plugins))
-    prepared, network = experiment.prepared, experiment.network
+    prepared, network, notices = experiment.prepared, experiment.network, experiment.notices
     if give_picture(ctx, network, graph, file):
-        for notice in prepared.notices:
+        for notice in notices:
             output.tell(notice)
         return
     memory = experiment.memory_bytes()
     lines = [
         *prepared.summary.lines(),
-        *(labelled(notice) for notice in prepared.notices),
+        *(labelled(notice) for notice in notices),
         "",
         layer_table(network),
         f"training memory: about {memory / 1e6:,.1f} MB",
@@ -62,7 +62,7 @@ def command(
     document = {
         "config": experiment.config.resolved(),
         "data": prepared.summary.as_json(),
-        "notices": prepared.notices,
+        "notices": notices,
         "layers": layers_as_json(network),
         "parameters": network.store.size,
         "memory_bytes": memory,

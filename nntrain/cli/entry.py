@@ -22,6 +22,7 @@ from nntrain.errors import (
     did_you_mean,
     enumerate_names,
     explained,
+    of_the_system,
     quote,
 )
 
@@ -150,10 +151,13 @@ def _as_nntrain_error(error: BaseException, arguments: Sequence[str]) -> Nntrain
         return ConfigError("aborted")
     if isinstance(error, click.ClickException):
         return usage_error(error, arguments)
-    if isinstance(error, MemoryError):
-        return ResourceError(f"out of memory: {error}" if str(error) else "out of memory")
-    if isinstance(error, OSError):
-        return ResourceError(f"{error.strerror or error}", path=None if error.filename is None else str(error.filename))
+    told = of_the_system(error)
+    if told is not None:
+        return told
+    if isinstance(error, ImportError) and not (error.name or "").startswith("nntrain"):
+        reason = (str(error).strip().splitlines() or ["no reason given"])[-1]
+        help = "give the process more memory (ulimit -v), or install nntrain anew"
+        return ResourceError(f"a library that nntrain needs cannot be loaded: {reason}", help=help)
     message = f"a bug in nntrain: {error}" if str(error) else "a bug in nntrain"
     if _plugins() is not None and (active := _plugins().active_plugins()):
         names = " ".join(plugin.source.path for plugin in active)

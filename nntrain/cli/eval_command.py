@@ -51,6 +51,7 @@ def command(
     evaluation = evaluate_csv(opened, csv, checkpoint, unknown_class)  # type: ignore[arg-type]
     for notice in evaluation.notices:
         output.tell(notice)
-    written = opened.write_evaluation(csv, checkpoint, evaluation.document, evaluation.predictions, folder)
+    judged = evaluation.document["checkpoint"]  # the last one where there is no best
+    written = opened.write_evaluation(csv, judged, evaluation.document, evaluation.predictions, folder)
     output.result(evaluation_text(evaluation.document), {**evaluation.document, "written": str(written)})
     output.notice(f"written: {escape(str(written))}")

@@ -38,14 +38,10 @@ def tell_dry_run(output: Output) -> int:
 
 def tell_plan(output: Output, experiment: Experiment) -> None:
     """Tell what will be trained on what: defaults taken, data found, the network."""
-    prepared = experiment.prepared
-    for line in prepared.summary.lines():
+    for line in experiment.prepared.summary.lines():
         output.notice(line)
-    for notice in prepared.notices:
+    for notice in experiment.notices:
         output.tell(notice)
-    rows, batch_size = len(prepared.train), experiment.config.batch_size
-    if isinstance(batch_size, int) and batch_size > rows and "batch_size" not in experiment.config.defaulted:
-        output.notice(f"notice: batch_size {batch_size} is more than the {rows} training rows: an epoch is one batch")
     if output.quiet:  # the rest is long to make and would not be shown
         return
     output.notice(layer_table(experiment.network))
@@ -79,6 +75,7 @@ def new_run(experiment: Experiment, runs_dir: str, run_dir: str | None, name: st
         "task": experiment.task.kind,
         "parameters": experiment.network.store.size,
         "epochs": config.epochs,
+        "monitor": experiment.monitor,
         "data": experiment.prepared.sources,
         "rows": experiment.prepared.row_counts(),
         "plugins": experiment.plugins,

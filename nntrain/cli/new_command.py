@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from pathlib import Path
 
@@ -24,12 +25,13 @@ def command(ctx: click.Context, csv: str, target: str, file: str | None, force: 
         from nntrain.errors import ConfigError, enumerate_names, escape, quote
         from nntrain.runs.files import replace_file
         from nntrain.starter import write_starter
+        from nntrain.user_files import typed
 
     output = output_of(ctx)
     path = Path(file) if file is not None else Path(f"{Path(csv).name.split('.')[0] or 'config'}.yaml")
-    if path.exists() and not force:
+    if os.path.exists(path) and not force:  # noqa: PTH110 - Path.exists fails where one may not look
         raise ConfigError("the file exists", path=str(path), help="choose another with -o FILE, or replace it: --force")
-    starter = write_starter(csv, target, path.parent)
+    starter = write_starter(csv, typed(target), path.parent)
     replace_file(path, starter.text.encode())
     for line in starter.prepared.summary.lines():
         output.notice(line)
@@ -37,8 +39,8 @@ def command(ctx: click.Context, csv: str, target: str, file: str | None, force: 
         output.tell(notice)
     if starter.ignored:
         output.tell(f"left out as names or identifiers: {enumerate_names([quote(name) for name in starter.ignored])}")
-    typed = shlex.quote(f"./{path}" if str(path).startswith("-") else str(path))
+    name = shlex.quote(f"./{path}" if str(path).startswith("-") else str(path))
     output.result(
-        f"written: {escape(str(path))}\nnext: nntrain fit {escape(typed)}",
+        f"written: {escape(str(path))}\nnext: nntrain fit {escape(name)}",
         {"config": str(path), "ignored": starter.ignored, "data": starter.prepared.summary.as_json()},
     )

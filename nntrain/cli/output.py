@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from typing import Any, NoReturn, TextIO
 
-from nntrain.errors import NntrainError, Problem, ResourceError, escape
+from nntrain.errors import NntrainError, Problem, ResourceError, escape, reason_of
 
 
 class ReaderGoneError(Exception):
@@ -134,7 +134,7 @@ class Output:
 def _refuse(error: OSError) -> NoReturn:
     if isinstance(error, BrokenPipeError):
         raise ReaderGoneError from error
-    raise ResourceError(f"cannot write the result to stdout: {error.strerror or error}") from error
+    raise ResourceError(f"cannot write the result to stdout: {reason_of(error)}") from error
 
 
 def _send_nowhere(stream: TextIO) -> None:

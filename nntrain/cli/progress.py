@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, TextIO
 
 from nntrain.cli.output import Output
 
@@ -13,6 +15,9 @@ if TYPE_CHECKING:
     from nntrain.train.callbacks.base import EpochRow
 
 SECONDS_BETWEEN_LINES = 10.0
+
+NARROWEST = 20
+"""Columns of the narrowest terminal on which a bar is drawn: on fewer it would run over into the next line."""
 
 _BAR = "{desc}{percentage:3.0f}% |{bar:16}| {elapsed}<{remaining}{postfix}"
 
@@ -44,7 +49,7 @@ class Progress:
         self._printed_at = time.monotonic()
         self._last: EpochRow | None = None
         self._told: EpochRow | None = None
-        if sys.stderr.isatty() and not output.quiet:
+        if not output.quiet and can_redraw(sys.stderr):
             from tqdm import tqdm
 
             total = epochs * updates_per_epoch
@@ -78,6 +83,15 @@ class Progress:
     def _tell(self, row: EpochRow) -> None:
         self._printed_at, self._told = time.monotonic(), row
         self._output.notice(f"epoch {row['epoch']:>{len(str(self._epochs))}}/{self._epochs}  {summary(row)}")
+
+
+def can_redraw(stream: TextIO) -> bool:
+    """Return whether a stream is a terminal on which a line can be drawn over: no dumb one, and one of some width."""
+    if not stream.isatty() or os.environ.get("TERM") == "dumb":
+        return False
+    with suppress(OSError):  # it does not tell its size
+        return os.get_terminal_size(stream.fileno()).columns >= NARROWEST
+    return False
 
 
 def summary(row: EpochRow) -> str:

@@ -41,8 +41,9 @@ def command(
     if wants_picture and give_picture(ctx, load_trained(opened, "last").network, graph, file):
         return
     rows = opened.read_metrics()
-    lines = [*_facts(opened.info), *_curves(rows), *_layers(opened)]
-    output_of(ctx).result("\n".join(lines), {"run": opened.info, "metrics": rows})
+    told = {**opened.info, "status": opened.status}  # one that says it is running may be dead
+    lines = [*_facts(told), *_curves(rows), *_layers(opened)]
+    output_of(ctx).result("\n".join(lines), {"run": told, "metrics": rows})
 
 
 def _facts(info: dict[str, Any]) -> list[str]:
@@ -75,10 +76,10 @@ def _curves(rows: list[dict[str, Any]]) -> list[str]:
 
 def _layers(run: Any) -> list[str]:
     from nntrain.cli.tables import layer_table
-    from nntrain.errors import RunError
+    from nntrain.errors import ResourceError, RunError
     from nntrain.evaluating import load_trained
 
     try:
         return ["", layer_table(load_trained(run, "last").network)]
-    except RunError as error:
+    except (RunError, ResourceError) as error:
         return ["", f"no layers to show: {error.problems[0].message}"]

@@ -1,4 +1,4 @@
-"""Ctrl-C, a terminal that closes and a polite kill: finish the update, save, exit with the signal's code."""
+"""Ctrl-C, a terminal that closes, a polite kill and spent processor time: finish the update, save, exit with a code."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import Any, NoReturn
 
-_SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")
+# The last one comes when a limit on processor time (ulimit -t) is reached, and a while before SIGKILL does.
+_SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP", "SIGXCPU")
 
 
 class Interrupted(BaseException):

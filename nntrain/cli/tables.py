@@ -104,6 +104,8 @@ def fit_summary(outcome: Outcome) -> str:
     lines = [f"{state.status}: {state.stop_reason}"]
     if outcome.best:
         lines += [f"best epoch {state.best.epoch}:", epoch_table(outcome.best)]
+    elif state.epoch:
+        lines.append(f"no best epoch: {outcome.run.info.get('monitor')} was undefined in all of them")
     if outcome.test is not None:
         lines += judged_lines(outcome.test, state.best.epoch)
     lines.append(f"run: {escape(str(outcome.run.path))}")

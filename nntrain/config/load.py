@@ -13,7 +13,7 @@ from typing import Any
 from nntrain.config.nodes import DEEPEST, MOST_NODES, Node, compose
 from nntrain.config.place import KeyPath, LineTable, Place, dotted
 from nntrain.config.scalars import CURLY_QUOTES, NumberTooLong, resolve
-from nntrain.config.source import decode, read
+from nntrain.config.source import CONFIG_FILE, decode
 from nntrain.config.syntax import conflict_marker
 from nntrain.errors import ConfigError, Problem, quote
 
@@ -47,7 +47,7 @@ def load_document(path: str) -> Document:
     Raises:
         ConfigError: the file is missing, unreadable or not one YAML document.
     """
-    return parse_document(read(path), path)
+    return parse_document(CONFIG_FILE.read(path), path)
 
 
 def parse_document(content: bytes, path: str) -> Document:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import re
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -14,6 +13,7 @@ from nntrain.config.nodes import DEEPEST
 from nntrain.config.place import KeyPath, Place, dotted
 from nntrain.config.source import check_characters
 from nntrain.errors import ConfigError, NntrainError, Problem, quote, shorten
+from nntrain.user_files import typed
 
 _SEGMENT = re.compile(r'"([^"]*)"|([^."=]+)')
 
@@ -43,7 +43,7 @@ def apply_overrides(document: Document, overrides: Sequence[str], defaults: Mapp
 
 
 def _apply(document: Document, text: str, defaults: Mapping[str, Any]) -> None:
-    text = _typed(text)
+    text = typed(text)
     origin = f"--set {shorten(text)}"
     key, value_text = _split(text, origin)
     written = _parse_value(value_text, origin)
@@ -52,13 +52,6 @@ def _apply(document: Document, text: str, defaults: Mapping[str, Any]) -> None:
     parent = _parent(document, key, origin, defaults)
     _put(parent, key, written.values, origin)
     _replace_places(document, key, written, origin)
-
-
-def _typed(text: str) -> str:
-    """Return what was typed where the system's encoding is not UTF-8, as with LC_ALL=C, and Python kept its bytes."""
-    with suppress(UnicodeError):  # a surrogate that stands for no byte; it is refused later
-        return text.encode("utf-8", "surrogateescape").decode("utf-8", "surrogateescape")
-    return text
 
 
 def split_key(key: str) -> KeyPath | None:

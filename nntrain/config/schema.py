@@ -21,6 +21,7 @@ from nntrain.config.sections import Settings, name_from
 from nntrain.config.specs import plain
 from nntrain.config.syntax import no_space_hint
 from nntrain.errors import ConfigError, Problem, shorten
+from nntrain.user_files import path_of, text_of
 
 _TOP = Level("section", "", tuple(Settings.model_fields))
 
@@ -62,14 +63,16 @@ class Config(Settings):
 
     def resolve_path(self, text: str) -> Path:
         """Return the path that a text in the config means: relative ones start at the config's directory."""
-        # Where the system's encoding is not UTF-8, as with LC_ALL=C, the name of a file is still its bytes in UTF-8.
-        return self._directory / os.fsdecode(text.encode("utf-8", "surrogateescape"))
+        return self._directory / path_of(text)
 
     def resolved(self, absolute_paths: bool = False) -> dict[str, Any]:
         """Return all keys with all values, as plain values; as a file they give an equal config.
 
         Args:
             absolute_paths: whether relative paths are made absolute, for a file that stands elsewhere.
+
+        Raises:
+            ConfigError: an absolute path is none that a config can hold.
         """
         values = {key: plain(value) for key, value in self.model_dump().items()}
         if absolute_paths:
@@ -83,7 +86,7 @@ class Config(Settings):
 
     def _absolute(self, text: str) -> str:
         # Not Path.resolve, which would follow links and so move data that a link keeps in place.
-        return os.path.abspath(self.resolve_path(text))  # noqa: PTH100
+        return text_of(os.path.abspath(self.resolve_path(text)))  # noqa: PTH100
 
     def _absolute_plugin(self, name: str) -> str:
         from nntrain.plugins import is_file_name
@@ -143,9 +146,10 @@ def load_config(path: str, overrides: Sequence[str] = (), plugins: Sequence[str]
         ConfigError: with all problems there are.
         RunError: a run's own config names a plug-in that is not loaded.
     """
+    document = load_document(path)  # first, for it tells why a path that cannot be looked at is none
     # Relative paths in a config that comes through a pipe start where the user is.
     directory = Path(path).parent if Path(path).is_file() else Path()
-    return config_from(load_document(path), overrides, directory, plugins)
+    return config_from(document, overrides, directory, plugins)
 
 
 def config_from(

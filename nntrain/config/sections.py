@@ -55,7 +55,7 @@ class EarlyStopping(Section):
 
 
 class CheckpointSection(Section):
-    """When checkpoints are written, and which epoch is the best."""
+    """When checkpoints are written, and which epoch is the best: of equal ones the first."""
 
     monitor: Name | None = Field(
         None, description="column of metrics.jsonl; val_loss, or train_loss without validation, where left out"

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import codecs
 import re
-from pathlib import Path
 
 from nntrain.config.place import LineTable
-from nntrain.errors import ConfigError, closest, enumerate_names, escape, quote
+from nntrain.errors import ConfigError, quote
+from nntrain.user_files import FileKind
 
-LARGEST = 512 * 1024
-"""Bytes of the largest config that is read."""
+CONFIG_FILE = FileKind(
+    "config",
+    "YAML",
+    "config file",
+    (".yaml", ".yml"),
+    largest=512 * 1024,
+    instead="give a YAML file; a table is named in it, as data.train",
+)
 
 # The printable characters of YAML 1.2.2, section 5.1, production [1].
 _UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -23,30 +29,6 @@ _MARKS = {
 }
 
 _SAVE = "save it as UTF-8"
-
-
-def read(path: str) -> bytes:
-    """Return what the file at ``path`` holds; a pipe is read to its end.
-
-    Raises:
-        ConfigError: it does not exist, is a directory, may not be read, or is too large for a config.
-    """
-    try:
-        with Path(path).open("rb") as file:
-            content = file.read(LARGEST + 1)
-    except FileNotFoundError:
-        raise _missing(path) from None
-    except IsADirectoryError:
-        raise _directory(path) from None
-    except PermissionError:
-        raise ConfigError("permission denied: the config cannot be read", path=path) from None
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise ConfigError(f"the config cannot be read: {reason}", path=path) from None
-    if len(content) > LARGEST:
-        remedy = "give a YAML file; a table is named in it, as data.train"
-        raise ConfigError(f"larger than {LARGEST // 1024} KiB, so it is no config", path=path, help=remedy)
-    return content
 
 
 def decode(content: bytes, path: str) -> str:
@@ -84,30 +66,3 @@ def check_characters(text: str, path: str) -> None:
         message = f"character {quote(found[0])} is not allowed in a config"
         remedy = "delete it, or write it as an escape in double quotes"
         raise ConfigError(message, path=path, line=line, column=column, help=remedy)
-
-
-def _missing(path: str) -> ConfigError:
-    folder = Path(path).parent
-    if not folder.is_dir():
-        return ConfigError(f"file not found; there is no directory '{escape(str(folder))}'", path=path)
-    names = _configs_in(folder)
-    close = closest(Path(path).name, names)
-    if close:
-        return ConfigError("file not found", path=path, help=f"did you mean '{escape(str(folder / close))}'?")
-    notes = [f"config files there: {enumerate_names(names, 10)}"] if names else ["no *.yaml file is there"]
-    return ConfigError("file not found", path=path, notes=notes)
-
-
-def _directory(path: str) -> ConfigError:
-    names = _configs_in(Path(path))
-    remedy = f"give a file in it, such as '{escape(str(Path(path) / names[0]))}'" if names else "give a YAML file"
-    return ConfigError("is a directory, not a config file", path=path, help=remedy)
-
-
-def _configs_in(folder: Path) -> list[str]:
-    try:
-        entries = (entry for entry in folder.iterdir() if not entry.name.startswith("."))
-        return sorted(entry.name for entry in entries if entry.suffix in (".yaml", ".yml"))
-    except OSError:
-        # Only a hint is lost: the error that asked for it is raised all the same.
-        return []

@@ -156,19 +156,18 @@ def _meant(key: str, level: Level) -> str:
         return f"; did you mean {quote(synonym)}?"
     home = homes().get(synonym)
     if home is not None and not _is_home(home, level):
-        return _belongs(key, synonym, home)
+        return f"; {quote(key)} belongs {_where(home)}{'' if key == synonym else f', as {quote(synonym)}'}"
     close = closest(key, level.allowed)
     if close:
         return f"; did you mean {quote(close)}?"
     close = closest(key, homes())
     if close and not _is_home(homes()[close], level):
-        return _belongs(key, close, homes()[close])
+        return f"; did you mean {quote(close)} {_where(homes()[close])}?"
     return ""
 
 
-def _belongs(key: str, meant: str, home: str) -> str:
-    where = f"under {quote(home)}" if home else "at the top level"
-    return f"; {quote(key)} belongs {where}{'' if key == meant else f', as {quote(meant)}'}"
+def _where(home: str) -> str:
+    return f"under {quote(home)}" if home else "at the top level"
 
 
 def _is_home(home: str, level: Level) -> bool:

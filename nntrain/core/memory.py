@@ -4,24 +4,25 @@ from __future__ import annotations
 
 import os
 
-from nntrain.errors import ConfigError
+from nntrain.errors import ConfigError, ResourceError
 
 
 def refuse_too_large(parameters: int, bytes_each: int) -> None:
-    """Refuse a network whose values and gradients alone are more than the machine's memory.
+    """Refuse a network whose values and gradients alone are more than the machine's memory, or the process's share.
 
     Raises:
-        ConfigError: they are; the message says how much they need.
+        ConfigError: no process of this machine could hold them; the message says how much they need.
+        ResourceError: this one may not.
 
     >>> refuse_too_large(1000, 4)
     """
-    needed, there = 2 * parameters * bytes_each, memory_bytes()
+    needed, there, limit = 2 * parameters * bytes_each, memory_bytes(), memory_limit()
+    large = f"a network of at least {parameters:,} parameters needs {size_text(needed)} for its weights and gradients"
     if there is not None and needed > there:
-        raise ConfigError(
-            f"a network of at least {parameters:,} parameters needs {size_text(needed)} for its weights and gradients,"
-            f" and this machine has {size_text(there)}",
-            help="make the layers smaller",
-        )
+        raise ConfigError(f"{large}, and this machine has {size_text(there)}", help="make the layers smaller")
+    if limit is not None and needed > limit:
+        help = "raise the limit (ulimit -v), or make the layers smaller"
+        raise ResourceError(f"{large}, and this process may take {size_text(limit)}", help=help)
 
 
 def memory_bytes() -> int | None:
@@ -30,6 +31,16 @@ def memory_bytes() -> int | None:
         return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     except (AttributeError, OSError, ValueError):
         return None
+
+
+def memory_limit() -> int | None:
+    """Return how much address space this process may take, or None where it is not limited."""
+    try:
+        import resource
+    except ImportError:  # not on a Unix
+        return None
+    limit = resource.getrlimit(resource.RLIMIT_AS)[0]
+    return None if limit == resource.RLIM_INFINITY else limit
 
 
 def size_text(size: int) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from nntrain.core.array import Array, Shape
+from nntrain.core.memory import size_text
 
 
 def shared_zeros(shape: Shape, dtype: Any) -> Array:
@@ -22,4 +23,9 @@ def shared_zeros(shape: Shape, dtype: Any) -> Array:
     count = math.prod(shape)
     if not count:
         return np.zeros(shape, dtype)
-    return np.frombuffer(mmap.mmap(-1, count * np.dtype(dtype).itemsize), dtype, count).reshape(shape)
+    size = count * np.dtype(dtype).itemsize
+    try:
+        memory = mmap.mmap(-1, size)
+    except OSError as error:  # NumPy tells its size too
+        raise MemoryError(f"Unable to allocate {size_text(size)}") from error
+    return np.frombuffer(memory, dtype, count).reshape(shape)

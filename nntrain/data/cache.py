@@ -45,18 +45,22 @@ def reading_anew() -> Iterator[None]:
 
 
 def active_cache() -> Cache | None:
-    """Return the cache of the user, or None within :func:`reading_anew`."""
-    return Cache(cache_folder()) if _is_used.get() else None
+    """Return the cache of the user, or None within :func:`reading_anew` and for a user without a home."""
+    folder = cache_folder() if _is_used.get() else None
+    return None if folder is None else Cache(folder)
 
 
-def cache_folder() -> Path:
-    """Return the folder of the cache: ``NNTRAIN_CACHE_DIR``, or where the system keeps such files."""
+def cache_folder() -> Path | None:
+    """Return the folder of the cache: ``NNTRAIN_CACHE_DIR``, or where the system keeps such files if it has a place."""
     given = os.environ.get(FOLDER_VARIABLE)
     if given:
         return Path(given)
     from platformdirs import user_cache_path
 
-    return user_cache_path("nntrain", appauthor=False)
+    try:
+        return user_cache_path("nntrain", appauthor=False)
+    except RuntimeError:  # neither HOME nor an entry among the system's users, as in some containers
+        return None
 
 
 class Cache:

@@ -14,6 +14,8 @@ from nntrain.core.task import Task
 from nntrain.data.chunks import Selection
 from nntrain.data.column import Column
 from nntrain.data.labels import LabelledColumn, are_whole, sort_labels
+from nntrain.data.options import DataOptions
+from nntrain.data.split_file import is_split_file
 from nntrain.data.table import Table
 from nntrain.errors import DataError, did_you_mean, enumerate_names, escape, quote
 
@@ -23,7 +25,7 @@ _LOOKALIKES = str.maketrans("аеорсухіјѕԁһοαρν", "aeopcyxijsdhoap
 
 
 def fit_classes(
-    table: Table, column: Column, train: Array, parts: Mapping[str, Array], wanted: Any = None
+    table: Table, column: Column, train: Array, parts: Mapping[str, Array], options: DataOptions
 ) -> tuple[Task, list[str]]:
     """Return the task that a column of labels sets, and what is odd about its classes.
 
@@ -32,7 +34,7 @@ def fit_classes(
         column: without missing cells.
         train: row numbers to train on.
         parts: the other parts' row numbers, by name.
-        wanted: the positive class, by its label; None is the last.
+        options: of the data section: the positive class, by its label, is the last where it names none.
 
     Raises:
         DataError: there are fewer than two classes, or as many as rows, or one is in no training row.
@@ -42,8 +44,8 @@ def fit_classes(
     counts = sum(found.values(), Counter[str]())
     classes = sort_labels(list(counts))
     check_classes(table, column, classes, counts.total())
-    _check_trained(table, column, classes, found)
-    positive = _positive(column.name, classes, wanted, table.path)
+    _check_trained(table, column, classes, found, options)
+    positive = _positive(column.name, classes, options.positive_class, table.path)
     return Task("classification", (column.name,), classes, positive), label_findings(column.name, classes, counts)
 
 
@@ -74,7 +76,9 @@ def _counts(labelled: LabelledColumn, rows: Array) -> Counter[str]:
     return Counter({label: count for label, count in zip(labelled.labels, counts, strict=True) if count})
 
 
-def _check_trained(table: Table, column: Column, classes: Sequence[str], counts: Mapping[str, Counter[str]]) -> None:
+def _check_trained(
+    table: Table, column: Column, classes: Sequence[str], counts: Mapping[str, Counter[str]], options: DataOptions
+) -> None:
     trained = counts["train"]
     absent = [label for label in classes if label not in trained]
     if not absent:
@@ -84,8 +88,20 @@ def _check_trained(table: Table, column: Column, classes: Sequence[str], counts:
         f"column {quote(column.name)}: no training row has class {_listed(absent)}"
         f" (only {' and '.join(where)} rows have it)",
         path=table.path,
-        help="use data.split: stratified, or shuffle the file",
+        help=_trained_on_by(options),
     )
+
+
+def _trained_on_by(options: DataOptions) -> str:
+    """Return how each class comes to have a row to train on, where rows are divided as the options say."""
+    if is_split_file(options.split):
+        return f"name rows of each class under 'train' in {quote(options.split)}"
+    for key, held_out in (("order", "rows"), ("group", "groups")):
+        if getattr(options, key) is not None:
+            return f"hold out fewer {held_out}, or leave data.{key} out: the rows of each class are then divided"
+    if options.folds is not None and options.split in ("auto", "stratified"):
+        return "add rows: with data.folds each class needs 2"
+    return "use data.split: stratified, or shuffle the file"
 
 
 def _positive(name: str, classes: Sequence[str], wanted: Any, path: str) -> int | None:

@@ -10,6 +10,7 @@ from typing import Any, Protocol, get_args
 import numpy as np
 
 from nntrain.core.array import Array, distinct_values
+from nntrain.core.task import Task
 from nntrain.data.batches import Dataset
 from nntrain.data.chunks import chunks
 from nntrain.data.column import Column
@@ -101,12 +102,23 @@ def summarize(table: Table, preprocessing: Preprocessing, parts: Mapping[str, Da
         task=task.kind,
     )
     if task.is_classification:
-        counts = sum(np.bincount(data.labels().target, minlength=len(task.classes)) for data in parts.values())
-        summary.classes = {label: int(count) for label, count in zip(task.classes, np.asarray(counts), strict=True)}
+        counts = {part: np.bincount(data.labels().target, minlength=len(task.classes)) for part, data in parts.items()}
+        summary.classes = dict(zip(task.classes, np.sum(list(counts.values()), axis=0).tolist(), strict=True))
+        summary.findings += [said for part in counts for said in absent_classes(task, counts[part], f"{part} rows")]
     if form.is_table:
         summary.missing = _missing(kinds, parts)
-        summary.findings = [*_ids(table, names["numeric"]), *_copies(table, preprocessing, kinds), *_duplicates(parts)]
+        summary.findings += [*_ids(table, names["numeric"]), *_copies(table, preprocessing, kinds), *_duplicates(parts)]
     return summary
+
+
+def absent_classes(task: Task, counts: Array, rows: str) -> list[str]:
+    """Return what to say of the classes that no row is of, by their counts (K,): some metrics are undefined then.
+
+    >>> absent_classes(Task("classification", ("y",), ("a", "b")), np.array([3, 0]), "validation rows")
+    ["no validation rows of class 'b'"]
+    """
+    absent = [quote(task.classes[code]) for code in np.flatnonzero(counts == 0)]
+    return [f"no {rows} of class {enumerate_names(absent, 10)}"] if absent else []
 
 
 def _missing(kinds: Mapping[str, ColumnKind], parts: Mapping[str, Dataset]) -> dict[str, int]:

@@ -14,7 +14,7 @@ from nntrain.data.batches import Dataset, Labels, Loader
 from nntrain.data.chunks import filled
 from nntrain.data.classes import class_weights
 from nntrain.data.encoders import IMPUTED
-from nntrain.data.findings import Summary, summarize
+from nntrain.data.findings import Summary, absent_classes, summarize
 from nntrain.data.forms import form_of
 from nntrain.data.labels import labels_of
 from nntrain.data.notices import Notice, grouped
@@ -263,9 +263,7 @@ def load_for_eval(
         )
     notices += preprocessing.extra_columns(table)
     if preprocessing.task.is_classification:
-        absent = set(range(len(preprocessing.task.classes))) - set(labels.target.tolist())
-        listed = [quote(preprocessing.task.classes[code]) for code in sorted(absent)]
-        if listed:
-            notices.append(f"no rows of class {enumerate_names(listed, 10)}")
+        counts = np.bincount(labels.target[known], minlength=len(preprocessing.task.classes))
+        notices += absent_classes(preprocessing.task, counts, "rows")
     truth = preprocessing.form.truth(table, preprocessing.target, labels)
     return Judged(data, labels, known, truth, notices)

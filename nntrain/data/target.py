@@ -177,7 +177,7 @@ def fit_target(
     names = names_of(options.target)
     columns = _target_columns(table, names, kind)
     if kind == "classification":
-        task, notices = fit_classes(table, columns[0], train, parts, options.positive_class)
+        task, notices = fit_classes(table, columns[0], train, parts, options)
         return Target(task, [], notices)
     if kind == "multilabel":
         for column in columns:

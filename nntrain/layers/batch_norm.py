@@ -10,6 +10,7 @@ import numpy as np
 from annotated_types import Gt, Le
 
 from nntrain.core.array import Array, Shape
+from nntrain.core.epsilon import Epsilon
 from nntrain.core.initializers import Constant
 from nntrain.core.layer import LAYERS, Context
 from nntrain.core.steps import clear_padding, padding_mask, without_padding
@@ -86,7 +87,7 @@ class BatchNorm(LeftToPool):
     def __init__(
         self,
         momentum: Annotated[float, Gt(0), Le(1)] = 0.1,
-        epsilon: Annotated[float, Gt(0)] = 1e-5,
+        epsilon: Epsilon = 1e-5,
         affine: bool = True,
     ) -> None:
         self.momentum = momentum

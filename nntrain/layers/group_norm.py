@@ -6,9 +6,10 @@ import math
 from typing import Annotated
 
 import numpy as np
-from annotated_types import Ge, Gt
+from annotated_types import Ge
 
 from nntrain.core.array import Array, Shape
+from nntrain.core.epsilon import Epsilon
 from nntrain.core.initializers import Constant
 from nntrain.core.layer import LAYERS, Context, Layer
 from nntrain.core.steps import clear_padding, without_padding
@@ -36,9 +37,7 @@ class GroupNorm(Layer):
     (14, 14, 32)
     """
 
-    def __init__(
-        self, groups: Annotated[int, Ge(1)], epsilon: Annotated[float, Gt(0)] = 1e-5, affine: bool = True
-    ) -> None:
+    def __init__(self, groups: Annotated[int, Ge(1)], epsilon: Epsilon = 1e-5, affine: bool = True) -> None:
         self.groups = groups
         self.epsilon = epsilon
         self.affine = affine

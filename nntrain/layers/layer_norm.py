@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import math
-from typing import Annotated
 
 import numpy as np
-from annotated_types import Gt
 
 from nntrain.core.array import Array, Shape
+from nntrain.core.epsilon import Epsilon
 from nntrain.core.initializers import Constant
 from nntrain.core.layer import LAYERS, Context, Layer
 from nntrain.layers.columns import Unbuffered
@@ -32,7 +31,7 @@ class LayerNorm(Layer):
     (3,)
     """
 
-    def __init__(self, epsilon: Annotated[float, Gt(0)] = 1e-5, affine: bool = True) -> None:
+    def __init__(self, epsilon: Epsilon = 1e-5, affine: bool = True) -> None:
         self.epsilon = epsilon
         self.affine = affine
 

@@ -9,7 +9,8 @@ import numpy as np
 from annotated_types import Ge
 
 from nntrain.core.array import Array
-from nntrain.optim.base import OPTIMIZERS, Decay, Epsilon, Optimizer, Rate
+from nntrain.core.epsilon import Epsilon
+from nntrain.optim.base import OPTIMIZERS, Decay, Optimizer, Rate
 
 
 @OPTIMIZERS.register("adagrad")

@@ -24,9 +24,6 @@ Decay: TypeAlias = Annotated[float, Ge(0)]
 Share: TypeAlias = Annotated[float, Ge(0), Lt(1)]
 """How much of an average or a velocity is kept from step to step."""
 
-Epsilon: TypeAlias = Annotated[float, Ge(1e-30)]
-"""Keeps a division from being 0 / 0; anything smaller would be 0 in float32."""
-
 FRAME_NUMBERS = ("scale", "weight_decay", "kept", "rate")
 """Names of the numbers that the frame itself works with."""
 

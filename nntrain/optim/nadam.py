@@ -10,7 +10,8 @@ import numpy as np
 from annotated_types import Ge
 
 from nntrain.core.array import Array
-from nntrain.optim.base import OPTIMIZERS, Decay, Epsilon, Optimizer, Rate, Share, decay_add, sum_of_shares
+from nntrain.core.epsilon import Epsilon
+from nntrain.optim.base import OPTIMIZERS, Decay, Optimizer, Rate, Share, decay_add, sum_of_shares
 
 NEGLIGIBLE = 1e-17
 """A product below this no longer changes 1 - product, and is not multiplied any further."""

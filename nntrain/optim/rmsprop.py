@@ -8,7 +8,8 @@ from collections.abc import Mapping
 import numpy as np
 
 from nntrain.core.array import Array
-from nntrain.optim.base import OPTIMIZERS, Decay, Epsilon, Optimizer, Rate, Share, decay_add
+from nntrain.core.epsilon import Epsilon
+from nntrain.optim.base import OPTIMIZERS, Decay, Optimizer, Rate, Share, decay_add
 
 
 @OPTIMIZERS.register("rmsprop")

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 
-from nntrain.errors import ConfigError, closest, did_you_mean, enumerate_names, escape, quote, reason_of
+from nntrain.errors import ConfigError, did_you_mean, enumerate_names, escape, quote
+from nntrain.user_files import FileKind
 
 GROUP = "nntrain.plugins"
 """The group of entry points by which an installed package offers its modules."""
 
-LARGEST = 4 << 20
-"""Bytes of the largest file that is read."""
+PLUGIN_FILE = FileKind("plug-in", "Python", "Python file", (".py",), largest=4 << 20)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ def read_source(name: str, directory: Path) -> Source:
         ConfigError: there is no such file, or it is no text.
     """
     path = str(directory / name)
-    content = _read(path)
+    content = PLUGIN_FILE.read(path)
     place = os.path.abspath(path)  # noqa: PTH100 - links stay what they are
     return Source(name_of(name), path, hashlib.sha256(content).hexdigest(), _decoded(content, path), place)
 
@@ -73,9 +73,9 @@ def source_of_module(name: str, module: ModuleType) -> Source:
     files = _files_of(module)
     digest = hashlib.sha256()
     for file in files:
-        digest.update(_read(str(file)))
+        digest.update(PLUGIN_FILE.read(str(file)))
     first = str(files[0]) if files else name
-    text = _read(first).decode("utf-8", "replace") if files else ""
+    text = PLUGIN_FILE.read(first).decode("utf-8", "replace") if files else ""
     return Source(name, first, digest.hexdigest(), text, first, module)
 
 
@@ -102,36 +102,6 @@ def _files_of(module: ModuleType) -> list[Path]:
     folders = [Path(folder) for folder in getattr(module, "__path__", ())]
     others = sorted(file for folder in folders for file in folder.rglob("*.py"))
     return [*first, *(file for file in others if file not in first)]
-
-
-def _read(path: str) -> bytes:
-    try:
-        with Path(path).open("rb") as file:
-            content = file.read(LARGEST + 1)
-    except FileNotFoundError:
-        raise _missing(path) from None
-    except IsADirectoryError:
-        raise ConfigError("is a directory, not a Python file", path=path) from None
-    except OSError as error:
-        raise ConfigError(f"the plug-in cannot be read: {reason_of(error)}", path=path) from None
-    except ValueError as error:
-        raise ConfigError(f"the plug-in cannot be read: {error}", path=path) from None
-    if len(content) > LARGEST:
-        raise ConfigError(f"larger than {LARGEST >> 20} MiB, so it is no plug-in", path=path)
-    return content
-
-
-def _missing(path: str) -> ConfigError:
-    folder = Path(path).parent
-    if not folder.is_dir():
-        return ConfigError(f"file not found; there is no directory '{escape(str(folder))}'", path=path)
-    try:
-        names = sorted(file.name for file in folder.glob("*.py"))
-    except OSError:
-        names = []  # only a hint is lost
-    close = closest(Path(path).name, names)
-    help = f"did you mean '{escape(str(folder / close))}'?" if close else None
-    return ConfigError("file not found", path=path, help=help)
 
 
 def _decoded(content: bytes, path: str) -> str:

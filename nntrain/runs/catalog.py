@@ -9,7 +9,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from nntrain.errors import ConfigError, NntrainError, RunError, did_you_mean, enumerate_names, quote, reason_of
+from nntrain.errors import (
+    ConfigError,
+    NntrainError,
+    ResourceError,
+    RunError,
+    did_you_mean,
+    enumerate_names,
+    quote,
+    reason_of,
+)
+from nntrain.runs.files import is_there, resource_error
 from nntrain.runs.run import Run, is_run
 
 LATEST = "latest"
@@ -25,11 +35,11 @@ class Found:
 
     def take(self, folder: Path) -> None:
         """Add what is at ``folder``."""
-        if not is_run(folder):
-            self.notices.append(f"{folder}: not a run, passed over")
-            return
         try:
-            self.runs.append(Run.open(folder))
+            if is_run(folder):
+                self.runs.append(Run.open(folder))
+            else:
+                self.notices.append(f"{folder}: not a run, passed over")
         except NntrainError as error:
             self.unreadable.append((folder, error.problems[0].message))
 
@@ -44,6 +54,8 @@ def find_runs(runs_dir: str) -> Found:
     top = Path(runs_dir)
     try:
         entries = sorted(top.iterdir()) if top.is_dir() else []
+    except PermissionError as error:
+        raise resource_error(error, top, "list the runs") from None
     except OSError as error:
         raise ConfigError(f"--runs-dir: {reason_of(error)}", path=runs_dir) from None
     for folder in entries:
@@ -76,11 +88,12 @@ def locate(run: str, runs_dir: str) -> Path:
     Raises:
         ConfigError: there is none of that name.
         RunError: there is nothing at that path, which need not be a slip: its training may not have got that far.
+        ResourceError: a folder on the way may not be looked into.
     """
     if run == LATEST:
         return _latest(runs_dir).path
     for place in (Path(run), Path(runs_dir) / run):
-        if run and "\0" not in run and os.path.lexists(place):
+        if run and is_there(place):
             return place
     if os.sep in run.rstrip(os.sep):
         help = "nntrain runs lists those of a folder; nntrain fit makes one"
@@ -120,7 +133,12 @@ def select(runs: Sequence[str], runs_dir: str) -> Found:
     found = Found()
     seen: set[str] = set()
     for argument in runs:
-        for place in _places(argument, runs_dir):
+        try:
+            places = _places(argument, runs_dir)
+        except ResourceError as error:
+            found.unreadable.append((Path(argument), error.problems[0].message))
+            continue
+        for place in places:
             real = os.path.realpath(place)
             if real not in seen:
                 seen.add(real)
@@ -158,7 +176,8 @@ def _row(run: Run) -> dict[str, Any]:
     except NntrainError:
         rows = []  # the list shows what it can; ``show`` and ``compare`` say what is wrong
     best = next((row for row in rows if row.get("epoch") == info.get("best_epoch")), rows[-1] if rows else {})
-    monitor = next((name for name in (info.get("monitor"), "val_loss", "train_loss") if name in best), None)
+    monitors = [name for name in (info.get("monitor"), "val_loss", "train_loss") if isinstance(name, str)]
+    monitor = next((name for name in monitors if name in best), None)
     value = best.get(monitor) if monitor else None
     shown = f"{monitor} {value:.5g}" if isinstance(value, (int, float)) else None
     epoch = info.get("epoch") if isinstance(info.get("epoch"), int) else len(rows)

@@ -35,7 +35,7 @@ from nntrain.runs.checkpoint_layout import (
     parse_header,
     parse_size,
 )
-from nntrain.runs.files import opened, replace_file, told
+from nntrain.runs.files import is_there, opened, replace_file, told
 
 Array: TypeAlias = NDArray[Any]
 
@@ -138,7 +138,7 @@ def inspect(path: Path | str) -> tuple[Layout, dict[str, Any]]:
 
 @contextmanager
 def _opened(place: Path) -> Iterator[tuple[int, int]]:
-    if not os.path.lexists(place):
+    if not is_there(place):
         raise RunError("the checkpoint is missing", path=str(place))
     with told(place, "read"), opened(place, os.O_RDONLY) as found:
         yield found

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from nntrain.errors import NntrainError, RunError, quote
 from nntrain.runs import checkpoint
-from nntrain.runs.files import read_file
+from nntrain.runs.files import is_there, read_file
 from nntrain.runs.flatten import flatten
 from nntrain.runs.run import CONFIG_FILE, Run
 
@@ -123,5 +122,5 @@ def _check_checkpoints(run: Run, compared: ComparedRun) -> None:
     """Look at the headers; the arrays are not read, so that a comparison of many runs stays quick."""
     for name in ("best", "last"):
         path = run.checkpoints.path(name)
-        if os.path.lexists(path):
+        if is_there(path):
             checkpoint.inspect(path)

@@ -82,6 +82,22 @@ def told(path: Path, doing: str, needed: int | None = None) -> Iterator[None]:
         raise resource_error(error, path, doing, needed) from error
 
 
+def is_there(path: Path) -> bool:
+    """Return whether anything has this name, a link too, wherever it leads.
+
+    Raises:
+        ResourceError: a folder on the way may not be looked into, so that nobody knows.
+    """
+    try:
+        os.lstat(path)
+    except PermissionError:
+        help = "change the permissions of its folder, or ask who owns it"
+        raise ResourceError("cannot look at it: permission denied", path=str(path), help=help) from None
+    except (OSError, ValueError):  # no such name, or none at all
+        return False
+    return True
+
+
 def replace_file(path: Path | str, *parts: Content, durable: bool = True) -> None:
     """Replace a whole file, or make it, so that readers and a crash see the old content or the new, nothing between.
 
@@ -96,10 +112,10 @@ def replace_file(path: Path | str, *parts: Content, durable: bool = True) -> Non
     """
     target = Path(path)
     needed = sum(memoryview(part).nbytes for part in parts)
-    if target.is_symlink():
-        raise link_error(target)
     temporary = temporary_beside(target)
     with told(target, "write", needed):
+        if target.is_symlink():
+            raise link_error(target)
         try:
             _write_new(temporary, parts, durable)
             temporary.replace(target)
@@ -210,7 +226,7 @@ def read_file(path: Path, largest: int = LARGEST_TEXT) -> bytes:
         RunError: there is no such plain file, or it is larger than ``largest``.
         ResourceError: the system refused.
     """
-    if not os.path.lexists(path):
+    if not is_there(path):
         raise RunError("the file is missing", path=str(path))
     with told(path, "read"), opened(path, os.O_RDONLY) as (file, size):
         if size > largest:
@@ -239,15 +255,15 @@ def write_output(path: Path | str, content: Content) -> None:
     Unlike inside a run, a link is followed here: the user named it.
     """
     target = Path(path)
-    if target.exists() and not target.is_file():
-        with told(target, "write", len(content)):
-            file = os.open(target, os.O_WRONLY | getattr(os, "O_CLOEXEC", 0))
-            try:
-                write_all(file, content)
-            finally:
-                os.close(file)
+    if not os.path.exists(target) or target.is_file():  # noqa: PTH110 - Path.exists fails where one may not look
+        replace_file(Path(os.path.realpath(target)) if os.path.islink(target) else target, content)  # noqa: PTH114
         return
-    replace_file(Path(os.path.realpath(target)) if target.is_symlink() else target, content)
+    with told(target, "write", len(content)):
+        file = os.open(target, os.O_WRONLY | getattr(os, "O_CLOEXEC", 0))
+        try:
+            write_all(file, content)
+        finally:
+            os.close(file)
 
 
 def remove_temporaries(folder: Path) -> list[str]:

@@ -4,19 +4,26 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import secrets
 import shutil
+import time
 import unicodedata
 from collections.abc import Callable
-from datetime import datetime
+from contextlib import suppress
 from pathlib import Path
 
 from nntrain.errors import ConfigError, NntrainError, quote
 from nntrain.runs.files import sync_folder, told
-from nntrain.runs.lock import held_elsewhere, is_live
+from nntrain.runs.lock import LOCK, held_elsewhere, is_live
+from nntrain.user_files import path_of
 
 LONGEST_NAME = 100
 LONGEST_FILE_NAME = 255
+HIDDEN = re.compile(r"\..{1,40}\.new-[0-9a-f]{8}", re.DOTALL)
+"""Full names of directories that are just being made."""
+ABANDONED_SECONDS = 3600.0
+"""A directory is made in a moment; one that is this old never becomes a run."""
 _TAKEN = {errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR, errno.EISDIR}
 _ATTEMPTS = 1000
 
@@ -47,7 +54,7 @@ def _problem(name: str) -> str | None:
 
 def run_id(name: str) -> str:
     """Return ``<name>-<YYYYMMDD-HHMMSS>-<4 hex>``; the digits at the end make it unique where the clock does not."""
-    return f"{name}-{datetime.now().astimezone():%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+    return f"{name}-{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(2)}"
 
 
 def make_directory(
@@ -66,10 +73,11 @@ def make_directory(
         ResourceError: the system refused, or ``run_dir`` is in use by another process.
     """
     check_name(name)
-    final = Path(runs_dir) / run_id(name) if run_dir is None else Path(run_dir)
+    final = Path(runs_dir) / path_of(run_id(name)) if run_dir is None else Path(run_dir)
     if run_dir is not None:
         _check_free(final)
     _make_parent(final.parent)
+    _remove_abandoned(final.parent)
     hidden = final.with_name(f".{final.name[:40]}.new-{secrets.token_hex(4)}")
     with told(hidden, "make the run directory"):
         hidden.mkdir()
@@ -81,7 +89,7 @@ def make_directory(
                 return final
             if run_dir is not None:
                 raise _exists(final)
-            final = final.with_name(run_id(name))
+            final = final.with_name(path_of(run_id(name)))
         raise ConfigError(f"name: no free directory for {quote(name)} in {quote(runs_dir)}")
     except BaseException:
         # What is removed is the hidden directory of this very call; a run that has its name is never touched.
@@ -104,6 +112,21 @@ def _make_parent(parent: Path) -> None:
         parent.mkdir(parents=True, exist_ok=True)
         for folder in new:  # else a loss of power could take the whole folder of runs
             sync_folder(folder.parent)
+
+
+def _remove_abandoned(parent: Path) -> None:
+    """Remove hidden directories of processes that were killed while they made a run directory.
+
+    They are ours by their name and what is in them, old, and locked by nobody; whatever is not all of that stays.
+    """
+    with suppress(OSError), os.scandir(parent) as entries:  # what cannot be removed does no harm
+        for entry in entries:
+            if HIDDEN.fullmatch(entry.name) and entry.is_dir(follow_symlinks=False):
+                folder = Path(entry.path)
+                is_old = time.time() - folder.stat().st_mtime > ABANDONED_SECONDS
+                is_ours = (folder / LOCK).is_file() or not any(folder.iterdir())  # the lock is made first
+                if is_old and is_ours and not is_live(folder):
+                    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _rename(hidden: Path, final: Path) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
@@ -11,13 +10,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from nntrain.errors import NntrainError, RunError, escape, explained, quote
+from nntrain.errors import NntrainError, RunError, escape, explained, of_the_system, quote
 from nntrain.runs import plain_json
 from nntrain.runs.environment import describe_environment
 from nntrain.runs.evaluation import Evaluation, chosen_folder, place_of, read_evaluations, write_evaluation
 from nntrain.runs.files import (
     append_file,
     csv_text,
+    is_there,
     link_error,
     make_files,
     read_file,
@@ -29,6 +29,7 @@ from nntrain.runs.lock import RunLock, is_live
 from nntrain.runs.naming import make_directory
 from nntrain.runs.recorder import GRADIENTS, METRICS, TIMING, Recorder
 from nntrain.runs.rows import read_rows
+from nntrain.user_files import typed
 
 if TYPE_CHECKING:
     from nntrain.runs.store import CheckpointStore
@@ -89,7 +90,7 @@ class Run:
         def fill(folder: Path, identity: str) -> Any:
             lock = RunLock(folder)
             lock.acquire()
-            described = _describe(name, identity, info)
+            described = _describe(name, typed(identity), info)
             made.append((described, lock))
             source = source_text.encode("utf-8", "surrogateescape") if isinstance(source_text, str) else source_text
             real_folder(folder / CHECKPOINTS)
@@ -107,8 +108,8 @@ class Run:
         described, lock = made[0]
         run = cls(path, described, lock)
         run.is_new = True
-        if described["id"] != path.name:  # the first name was taken
-            run.update(id=path.name)
+        if described["id"] != typed(path.name):  # the first name was taken
+            run.update(id=typed(path.name))
         return run
 
     @classmethod
@@ -266,6 +267,8 @@ class Run:
             status, reason = "failed", f"{told.problems[0].place}: {told.problems[0].message}"
         elif not isinstance(error, Exception):  # Ctrl-C and its kin
             status, reason = "interrupted", "stopped at once"
+        elif (system := of_the_system(error)) is not None:
+            status, reason = "failed", system.problems[0].message
         else:
             status, reason = "failed", f"a bug in nntrain: {type(error).__name__}"
         with suppress(NntrainError):  # a full disk is often why it ended; the error under way says more
@@ -283,8 +286,12 @@ def _describe(name: str, identity: str, info: Mapping[str, Any]) -> dict[str, An
 
 
 def is_run(folder: Path) -> bool:
-    """Return whether a directory claims to be a run: it holds a ``run.json``."""
-    return os.path.lexists(folder / RUN_FILE)
+    """Return whether a directory claims to be a run: it holds a ``run.json``.
+
+    Raises:
+        ResourceError: it may not be looked into.
+    """
+    return is_there(folder / RUN_FILE)
 
 
 def read_info(folder: Path) -> dict[str, Any]:
@@ -292,6 +299,7 @@ def read_info(folder: Path) -> dict[str, Any]:
 
     Raises:
         RunError: there is none, or it is damaged.
+        ResourceError: the system refused.
     """
     path = folder / RUN_FILE
     if not is_run(folder):

@@ -14,7 +14,7 @@ import numpy as np
 from nntrain.errors import NntrainError, RunError
 from nntrain.runs import checkpoint
 from nntrain.runs.checkpoint import Array
-from nntrain.runs.files import link_error, sync_folder, temporary_beside, told
+from nntrain.runs.files import is_there, link_error, sync_folder, temporary_beside, told
 from nntrain.runs.recorder import Recorder
 
 HISTORY = "history.metrics"
@@ -99,7 +99,7 @@ class CheckpointStore:
             RunError: missing or damaged.
         """
         self._refuse_link()
-        if not os.path.lexists(self.path(name)):
+        if not is_there(self.path(name)):
             raise RunError(
                 f"the run has no {name} checkpoint",
                 path=str(self.path(name)),
@@ -117,7 +117,7 @@ class CheckpointStore:
 
     def _find_last(self) -> tuple[dict[str, Array], dict[str, Any]] | None:
         self._refuse_link()
-        there = [name for name in ("last", "previous") if os.path.lexists(self.path(name))]
+        there = [name for name in ("last", "previous") if is_there(self.path(name))]
         problems: list[NntrainError] = []
         for name in there:
             try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import random
+import sys
 import traceback
 import tracemalloc
 import warnings
@@ -201,6 +202,8 @@ def require_attributes(thing: Any) -> None:
 
 def require_documented(thing: Any) -> None:
     """Require a docstring, and a line for each argument in its ``Args:`` section."""
+    if sys.flags.optimize > 1:  # python -OO leaves every docstring out
+        return
     require((type(thing).__doc__ or "").strip(), "the class has no docstring")
     undocumented = [argument.name for argument in _arguments(thing) if not argument.doc]
     require(not undocumented, f"'Args:' in the docstring says nothing on {', '.join(undocumented)}")

@@ -182,6 +182,12 @@ def test_no_file_is_a_mistake_of_the_command_line(folder: Path, capsys: pytest.C
     assert "did you mean 'my_layers.py'?" in err
 
 
+def test_docstrings_that_python_left_out_are_not_missed(folder: Path) -> None:
+    arguments = [sys.executable, "-OO", "-m", "nntrain", "check-plugin", "my_layers.py"]
+    done = subprocess.run(arguments, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_as_a_process_with_a_plug_in_that_prints(folder: Path) -> None:
     noisy = PLUGIN.replace("        self.x = x\n", "        print('noise')\n        self.x = x\n", 1)
     (folder / "my_layers.py").write_text("print('noise')\n" + noisy)

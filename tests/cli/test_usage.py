@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import subprocess
@@ -154,6 +155,38 @@ def test_a_bug_is_code_1_and_asks_for_a_report(
     assert "a bug in nntrain: what should not happen" in shown.err
     assert "--debug" in shown.err
     assert only_document(shown.out)["exit_code"] == 1
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (
+            MemoryError("Unable to allocate 1. TiB"),
+            "out of memory: Unable to allocate 1. TiB\n  help: make room",
+        ),
+        (OSError(errno.ENOMEM, "Cannot allocate memory"), "error: out of memory\n  help: make room"),
+        (
+            OSError(errno.EMFILE, "Too many open files"),
+            "too many open files\n  help: raise the limit on open files",
+        ),
+        (BlockingIOError(errno.EAGAIN, ""), "error: resource temporarily unavailable\n  help: raise the limit on proc"),
+        (RuntimeError("can't start new thread"), "error: can't start new thread\n  help: raise the limit on processes"),
+        (OSError(errno.EIO, "", "a.csv"), "error: a.csv: input/output error\n"),
+        (
+            ImportError("\nRead this!\nx.so: failed to map segment", name="numpy"),
+            "loaded: x.so: failed to map",
+        ),
+    ],
+)
+def test_what_the_system_lacks_is_code_6_and_no_bug(
+    error: Exception, words: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def lacking(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr("nntrain.registry.kinds", lacking)
+    assert run(["list"]) == 6
+    assert words in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

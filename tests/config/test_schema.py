@@ -112,6 +112,7 @@ from tests.config.checked import BASE, problem, problems
         ("patience: 3", 3, 1, "patience: unknown key; 'patience' belongs under 'early_stopping'", None),
         ("target: y", 3, 1, "target: unknown key; 'target' belongs under 'data'", None),
         ("hidden: [3]", 3, 1, "hidden: unknown key; 'hidden' belongs under 'architecture'", None),
+        ("drop_last: true", 3, 1, "drop_last: unknown key; did you mean 'dropout' under 'architecture'?", None),
         ("units: 3", 3, 1, "units: unknown key; 'units' belongs under 'architecture.layers'", None),
         ("n_epochs: 3", 3, 1, "n_epochs: unknown key; did you mean 'epochs'?", None),
         ("batchsize: 3", 3, 1, "batchsize: unknown key; did you mean 'batch_size'?", None),

@@ -10,16 +10,18 @@ import pytest
 from nntrain.core.task import Task
 from nntrain.data.classes import class_weights, fit_classes
 from nntrain.data.labels import distinct_labels, label_codes
+from nntrain.data.options import DataOptions
 from nntrain.errors import DataError
 
 
 def _fit(
-    workplace: Any, cells: list[Any], wanted: Any = None, train: list[int] | None = None
+    workplace: Any, cells: list[Any], wanted: Any = None, train: list[int] | None = None, **options: Any
 ) -> tuple[Task, list[str]]:
     table = workplace.table({"y": cells, "a": [1] * len(cells)})
     rows = np.arange(len(cells)) if train is None else np.array(train)
     parts = {"validation": np.setdiff1d(np.arange(len(cells)), rows)} if train is not None else {}
-    return fit_classes(table, table.columns["y"], rows, parts, wanted)
+    chosen = DataOptions(train="other.csv", target="y", positive_class=wanted, **options)
+    return fit_classes(table, table.columns["y"], rows, parts, chosen)
 
 
 @pytest.mark.parametrize(
@@ -68,11 +70,23 @@ def test_what_is_wrong_with_classes(workplace: Any, cells: list[str], wanted: An
     assert str(caught.value).startswith(f"error: {message}")
 
 
-def test_a_class_that_is_never_trained_on(workplace: Any) -> None:
+@pytest.mark.parametrize(
+    ("options", "remedy"),
+    [
+        ({"split": "tail"}, "use data.split: stratified, or shuffle the file"),
+        ({"split": "random", "folds": 5}, "use data.split: stratified, or shuffle the file"),
+        ({"folds": 5}, "add rows: with data.folds each class needs 2"),
+        ({"order": "t"}, "hold out fewer rows, or leave data.order out: the rows of each class are then divided"),
+        ({"group": "g"}, "hold out fewer groups, or leave data.group out: the rows of each class are then divided"),
+        ({"split": "rows.npz"}, "name rows of each class under 'train' in 'rows.npz'"),
+    ],
+)
+def test_a_class_that_is_never_trained_on(workplace: Any, options: dict[str, Any], remedy: str) -> None:
     with pytest.raises(DataError) as caught:
-        _fit(workplace, ["a", "b", "a", "b", "c"], train=[0, 1, 2, 3])
-    assert "column 'y': no training row has class 'c' (only validation rows have it)" in str(caught.value)
-    assert "stratified" in str(caught.value)
+        _fit(workplace, ["a", "b", "a", "b", "c"], train=[0, 1, 2, 3], **options)
+    (problem,) = caught.value.problems
+    assert problem.message == "column 'y': no training row has class 'c' (only validation rows have it)"
+    assert problem.help == remedy
 
 
 @pytest.mark.parametrize(

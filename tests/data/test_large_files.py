@@ -219,6 +219,17 @@ def test_a_folder_that_cannot_be_written_to_costs_only_a_notice(
         assert found.notices == [f"{folder}: read files cannot be kept in this cache folder (file exists)"]
 
 
+def test_a_user_without_a_home_has_no_cache(plain: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def homeless(*_: object, **__: object) -> None:
+        raise RuntimeError("could not determine the home directory")
+
+    monkeypatch.delenv(cache.FOLDER_VARIABLE, raising=False)
+    monkeypatch.setattr("platformdirs.user_cache_path", homeless)
+    assert cache.active_cache() is None
+    for stream in (False, True):
+        assert read_table([str(plain)], stream=stream).notices == []
+
+
 def test_a_full_disk_costs_only_the_cache(folder: Path, plain: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")

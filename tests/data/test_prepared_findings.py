@@ -67,6 +67,14 @@ def test_a_feature_that_is_the_number_in_another_unit(workplace: Any) -> None:
     )
 
 
+def test_classes_that_a_part_lacks(workplace: Any) -> None:
+    columns = {"x": NOISE, "y": ["a", "b", "c"] * 16 + ["c"] * 12}
+    assert told(workplace, columns, "rows of class", split="tail") == ["no validation rows of class 'a', 'b'"]
+    assert told(workplace, columns, "rows of class", test=0.2) == []
+    workplace.write({"x": [1.5, 2.5], "y": ["a", "b"]}, "few.csv")
+    assert told(workplace, columns, "rows of class", test="few.csv") == ["no test rows of class 'c'"]
+
+
 def test_rows_that_stand_twice(workplace: Any) -> None:
     columns = {"x": [*NOISE[:58], NOISE[0], NOISE[1]], "y": [*CLASSES[:58], CLASSES[0], CLASSES[1]]}
     prepared = workplace.prepare(columns, split="tail", validation=2 / 60)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from nntrain.config.specs import complete_spec
 from nntrain.core.layer import LAYERS, Context
 from nntrain.core.network import Network
 from nntrain.core.rng import stream
@@ -154,6 +155,18 @@ def test_batch_norm_statistics_survive_a_batch_that_is_not_finite() -> None:
 def test_batch_norm_of_a_constant_column_is_its_offset() -> None:
     y = network_of("batch_norm").forward(np.full((8, 4), 7.0, np.float32), TRAINING)
     np.testing.assert_array_equal(y, np.zeros((8, 4), np.float32))
+
+
+@pytest.mark.parametrize("spec", ["batch_norm", "layer_norm", {"name": "group_norm", "groups": 2}], ids=str)
+def test_what_does_not_vary_is_finite_with_the_smallest_epsilon_that_is_taken(spec: Any) -> None:
+    given = {"name": spec} if isinstance(spec, str) else spec
+    (issue,) = complete_spec("layer", {**given, "epsilon": 1e-50})  # float32 knows nothing smaller
+    assert "at least 1e-30" in str(issue)
+    network = network_of({**given, "epsilon": 1e-30}, dtype=np.float32)
+    network.store.begin_step()
+    assert not network.forward(np.full((3, 4), 0.5, np.float32), TRAINING).any()
+    network.backward(np.ones((3, 4), np.float32))
+    assert np.isfinite(network.store.grad).all()
 
 
 @pytest.mark.parametrize("name", ["sigmoid", "softplus", "mish", "silu", "softmax", "log_softmax", "gelu", "elu"])

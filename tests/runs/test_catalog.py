@@ -104,6 +104,10 @@ def test_the_list(runs: Path) -> None:
         "created": "2026-03-01T00:00:00+00:00",
     }
     assert rows[3]["status"] == "unreadable"
+    for monitor, shown in (("train_loss", "train_loss 2"), (["train_loss"], "val_loss 0.25")):
+        with resolve("b", str(runs)).locked() as run:
+            run.update(monitor=monitor)
+        assert list_runs(str(runs))[0][2]["monitor"] == shown
     assert len(notices) == 1
     assert "broken: unreadable" in notices[0]
     assert list_runs(str(runs / "nothing")) == ([], [])

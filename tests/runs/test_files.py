@@ -166,6 +166,19 @@ def test_planted_links_are_refused_and_what_they_point_to_is_untouched(tmp_path:
     assert victim.read_bytes() == b"mine"
 
 
+def test_what_may_not_be_looked_at_is_not_taken_for_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "dangling").symlink_to("nowhere")
+    assert files.is_there(tmp_path / "dangling") and not files.is_there(tmp_path / "nowhere")
+    assert not files.is_there(Path("x" * 5000)) and not files.is_there(Path("a\0b"))
+
+    def denied(*arguments: object) -> None:  # the superuser may look anywhere
+        raise PermissionError(errno.EACCES, "")
+
+    monkeypatch.setattr(os, "lstat", denied)
+    with pytest.raises(ResourceError, match="cannot look at it: permission denied"):
+        files.is_there(tmp_path)
+
+
 def test_a_pipe_is_refused_at_once(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises((RunError, ResourceError)):

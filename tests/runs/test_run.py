@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from hypothesis import strategies as st
 from nntrain.errors import ConfigError, DataError, ResourceError, RunError
 from nntrain.runs import naming
 from nntrain.runs.environment import git_commit
-from nntrain.runs.lock import is_live
+from nntrain.runs.lock import RunLock, is_live
 from nntrain.runs.run import Run
 
 
@@ -100,6 +101,45 @@ def test_names_do_not_need_the_clock(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert json.loads((second.path / "run.json").read_text())["id"] == "other"
     first.close()
     second.close()
+
+
+def test_an_odd_time_zone_is_no_hindrance(monkeypatch: pytest.MonkeyPatch) -> None:
+    try:
+        with monkeypatch.context() as patch:
+            patch.setenv("TZ", "UTC+99")
+            time.tzset()
+            assert re.fullmatch(r"x-\d{8}-\d{6}-[0-9a-f]{4}", naming.run_id("x"))
+    finally:
+        time.tzset()
+
+
+def test_what_killed_processes_left_half_made_goes_with_the_next_run(tmp_path: Path) -> None:
+    def left(name: str, *files: str, age: float = 2 * naming.ABANDONED_SECONDS) -> Path:
+        folder = tmp_path / name
+        folder.mkdir()
+        for file in files:
+            (folder / file).write_text("{}")
+        os.utime(folder, (time.time() - age, time.time() - age))
+        return folder
+
+    gone = [left(".x-1.new-0123abcd"), left(".x-2.new-0123abcd", ".lock", "config.yaml", "run.json")]
+    held = left(".x-3.new-0123abcd", "run.json")
+    lock = RunLock(held)
+    lock.acquire()
+    os.utime(held, (0, 0))
+    kept = [
+        held,
+        left(".x-4.new-0123abcd", ".lock", age=0),  # perhaps being made at this moment
+        left(".x-5.new-0123abcd", "mine.txt"),
+        left(".x-6.new-0123ABCD", ".lock"),
+        left("x-7.new-0123abcd", ".lock"),
+    ]
+    outside = left("outside", ".lock")
+    (tmp_path / ".x-8.new-0123abcd").symlink_to(outside)
+    create(tmp_path).close()
+    lock.release()
+    assert not any(folder.exists() for folder in gone)
+    assert all(folder.exists() for folder in [*kept, outside, tmp_path / ".x-8.new-0123abcd"])
 
 
 BAD_NAMES = [
@@ -301,6 +341,10 @@ def test_locking_a_finished_run_changes_no_file(tmp_path: Path) -> None:
     [
         (DataError("column 'x': gone"), "failed", "column 'x': gone"),
         (KeyboardInterrupt(), "interrupted", "stopped at once"),
+        (MemoryError("Unable to allocate 1 TiB"), "failed", "out of memory: Unable to allocate 1 TiB"),
+        (OSError(errno.ENOMEM, "Cannot allocate memory"), "failed", "out of memory"),
+        (OSError(errno.EAGAIN, "Resource temporarily unavailable"), "failed", "resource temporarily unavailable"),
+        (RuntimeError("can't start new thread"), "failed", "can't start new thread"),
         (ZeroDivisionError(), "failed", "a bug in nntrain: ZeroDivisionError"),
     ],
 )
