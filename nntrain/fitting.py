@@ -91,6 +91,10 @@ def train(
     if not run.is_new:
         note_config(run, experiment, trainer.state.epoch)
     run.is_new = False
+    state = trainer.state
+    run.log(f"goes on after epoch {state.epoch}, step {state.step}" if state.step else "training begins")
+    for notice in experiment.notices:
+        run.log(notice)
     error = None
     try:
         state = trainer.fit()
@@ -183,6 +187,7 @@ def _conclude(run: Run, state: TrainState, test: dict[str, Any] | None, error: N
         metrics={"best": best, "last": run.recorder.row(state.epoch)},
         test=test,
     )
+    run.log(f"{state.status}: {state.stop_reason}")
     return Outcome(run, state, best, test, error)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import signal
 import subprocess
@@ -161,6 +162,17 @@ def test_more_epochs(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert command(["fit", "--resume", str(place / "b")]) == 0
     assert "already complete (epoch 6/6)" in capsys.readouterr().out
     assert digest(place / "b") == before
+
+
+def test_the_log_tells_when_a_run_began_went_on_and_ended(place: Path) -> None:
+    path = write_config(place, epochs=2)
+    assert command(["fit", str(path), "--run-dir", str(place / "a"), "-q"]) == 0
+    assert command(["fit", str(path), "--resume", str(place / "a"), "--set", "epochs=3", "-q"]) == 0
+    steps = json.loads((place / "a" / "metrics.jsonl").read_text().splitlines()[1])["step"]
+    lines = [line.split(" ", 1)[1] for line in (place / "a" / "log.txt").read_text().splitlines()]
+    begun, ended = lines.index("training begins"), lines.index("finished: all 2 epochs are done")
+    assert 0 == begun < ended < lines.index(f"goes on after epoch 2, step {steps}") < len(lines) - 1
+    assert lines[-1] == "finished: all 3 epochs are done"
 
 
 def test_no_epochs(place: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -145,8 +145,8 @@ def _live(worker: Any, calls: Pipe, answers: Pipe, descriptors: Sequence[int], p
     code = 1
     try:
         # Ctrl-C reaches all processes of a terminal; the first one decides when to end, after saving.
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            signal.signal(number, signal.SIG_IGN)
+        for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGXCPU"):
+            signal.signal(getattr(signal, name), signal.SIG_IGN)
         _close_all_but({0, 1, 2, calls.read_end, answers.write_end, *descriptors})
         gc.freeze()  # what was there before shall not be looked at again: that would copy its memory
         with in_training(), suppress(BrokenPipeError):

@@ -15,6 +15,7 @@ from nntrain.data.decoding import refuse_foreign
 from nntrain.data.parquet_part import ParquetPart
 from nntrain.data.piece_store import FileStore, MemoryStore
 from nntrain.data.source import PlainFile
+from nntrain.data.storage import room_help
 from nntrain.errors import ResourceError, reason_of
 
 if TYPE_CHECKING:
@@ -41,17 +42,19 @@ def read_csv_file(path: str, shown: str, options: ReadOptions, cache: Cache | No
     found = reading.from_cache()
     if found is not None:
         return found
-    trouble = ""
+    trouble: OSError | None = None
     for place in ("cache", "disk") if stream else ("cache", "memory"):
         try:
             part = reading.anew(place)
         except OSError as error:  # of the place that is written to: what is read tells its failures itself
-            trouble = trouble or reason_of(error)
+            trouble = trouble or error
             continue
         if part is not None:
             if trouble and cache is not None:
-                part.notices.append(f"{cache.folder}: read files cannot be kept in this cache folder ({trouble})")
+                reason = reason_of(trouble)
+                part.notices.append(f"{cache.folder}: read files cannot be kept in this cache folder ({reason})")
             return part
+    assert trouble is not None, "there is a place for what is not streamed"
     raise _no_room(shown, trouble)
 
 
@@ -75,15 +78,12 @@ def read_parquet_file(path: str, shown: str, stream: bool) -> ParquetPart:
         with tempfile.TemporaryFile() as target:
             return ParquetPart(path, shown, digest, FileStore(target))
     except OSError as error:
-        raise _no_room(shown, reason_of(error)) from None
+        raise _no_room(shown, error) from None
 
 
-def _no_room(shown: str, trouble: str) -> ResourceError:
-    return ResourceError(
-        f"cannot be streamed: {trouble}",
-        path=shown,
-        help=f"make room in {tempfile.gettempdir()} or set TMPDIR to a folder with room; or set stream: false",
-    )
+def _no_room(shown: str, trouble: OSError) -> ResourceError:
+    help = room_help(trouble, f"in {tempfile.gettempdir()}")
+    return ResourceError(f"cannot be streamed: {reason_of(trouble)}", path=shown, help=help)
 
 
 class _Reading:

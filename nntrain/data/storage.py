@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import math
 import mmap
 import os
@@ -63,17 +64,24 @@ class Disk:
         size = math.prod(shape) * np.dtype(dtype).itemsize
         if not size:
             return np.empty(shape, dtype)
-        reason = ""
+        trouble = OSError()
         for folder in self.folders:
             try:
                 return np.frombuffer(_mapped(folder, size), dtype).reshape(shape)
             except OSError as error:
-                reason = reason_of(error)
+                trouble = error
         raise ResourceError(
-            f"cannot keep {size / 1e6:,.0f} MB of examples on disk: {reason}",
+            f"cannot keep {size / 1e6:,.0f} MB of examples on disk: {reason_of(trouble)}",
             path=str(self.folders[-1]),
-            help="make room there, or set TMPDIR to a folder with room; or set stream: false to keep them in memory",
+            help=room_help(trouble, "there"),
         )
+
+
+def room_help(error: OSError, place: str) -> str:
+    """Return what to do where something cannot be put on disk, or cannot be mapped into memory from there."""
+    if error.errno == errno.ENOMEM:
+        return "what is streamed is mapped into the address space: raise its limit (ulimit -v)"
+    return f"make room {place}, or set TMPDIR to a folder with room; or set stream: false to keep it in memory"
 
 
 def _mapped(folder: Path, size: int) -> mmap.mmap:

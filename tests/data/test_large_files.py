@@ -243,6 +243,18 @@ def test_a_full_disk_costs_only_the_cache(folder: Path, plain: Path, monkeypatch
     assert tempfile.gettempdir() in (caught.value.problems[0].help or "")
 
 
+def test_a_limit_of_the_address_space_is_not_taken_for_a_full_disk(
+    folder: Path, plain: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def limited(*_: object) -> None:
+        raise OSError(12, "Cannot allocate memory")
+
+    monkeypatch.setattr(large_file.FileStore, "add", limited)
+    with pytest.raises(ResourceError, match="cannot be streamed: cannot allocate memory") as caught:
+        read_table([str(plain)], stream=True)
+    assert "ulimit -v" in (caught.value.problems[0].help or "")
+
+
 def test_the_least_recently_used_entries_make_room(tmp_path: Path) -> None:
     import os
 
