@@ -149,18 +149,19 @@ class PlainCells:
         if not columns:
             return
         cells = cells.of(columns)
-        shape = cells.ends.shape
-        read, odd = decimals(words, *(places.reshape(-1) for places in cells))
-        found = read.reshape(shape)
+        starts, points, ends = (places.reshape(-1) for places in cells)
+        read, odd = decimals(words, starts, points, ends)
         if odd is not None:
-            unusual = odd.reshape(shape)
-            refused = np.count_nonzero(unusual, axis=0) > max(_FEW, _SMALL_SHARE * shape[0])
-            where = np.nonzero(unusual & ~refused)
-            found[where], states = self._grammar.convert(_decoded(words, cells.starts[where], cells.ends[where]))
-            refused[where[1][states == OTHER]] = True
+            unusual = np.flatnonzero(odd)
+            column_of = unusual % len(columns)
+            most = max(_FEW, _SMALL_SHARE * len(cells.ends))
+            refused = np.bincount(column_of, minlength=len(columns)) > most
+            unusual = unusual[~refused[column_of]]
+            read[unusual], states = self._grammar.convert(_decoded(words, starts[unusual], ends[unusual]))
+            refused[unusual[states == OTHER] % len(columns)] = True
             for at in np.flatnonzero(refused):
                 del values[columns[at]]
-        for i, column in zip(columns, found.T, strict=True):
+        for i, column in zip(columns, read.reshape(-1, len(columns)).T, strict=True):
             if i in values:
                 values[i][rows] = column
 

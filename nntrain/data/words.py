@@ -24,8 +24,12 @@ _LEAD = FARTHEST + BYTES
 _STEP = 1 << 17
 _LITTLE = np.dtype("<u8")
 _NOTHING = np.uint64(0)
-_KEPT = np.array([(1 << 64) - (1 << (64 - 8 * count)) for count in range(BYTES + 1)], np.uint64)
-"""For a number of bytes the mask of as many of the last ones of a word, which are its highest bits."""
+_WHOLE = [(1 << 64) - (1 << (64 - 8 * count)) for count in range(BYTES + 1)]
+_KEPT = [
+    np.array([_WHOLE[max(0, min(length - before, BYTES))] for length in range(FARTHEST + 1)], np.uint64)
+    for before in range(0, FARTHEST, BYTES)
+]
+"""For each word, counted from the end of a stretch, and each length the mask of the bytes that are of the stretch."""
 
 
 class Words:
@@ -76,7 +80,7 @@ class Words:
         rest = np.uint64(64) - shift
         first = _LEAD // BYTES  # the word in which the text begins
         high = self._words[first:].take(place)
-        for taken in range(0, max(1, longest), BYTES):
+        for kept in _KEPT[: max(1, -(-longest // BYTES))]:
             first -= 1
             low = self._words[first:].take(place)
             word = low >> shift
@@ -84,6 +88,6 @@ class Words:
             word |= high
             if base:
                 word ^= base
-            word &= _KEPT.take(lengths if longest <= BYTES else (lengths - taken).clip(0, BYTES))
+            word &= kept.take(lengths, mode="clip")
             yield word
             high = low
