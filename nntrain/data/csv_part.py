@@ -205,7 +205,12 @@ class _Reader:
                 while waiting and (waiting[0][1].is_ready or len(waiting) > _MOST_WAITING):
                     start, pending = waiting.popleft()
                     yield from self._in_turn(start, pending.block, parallel.result(pending))
-            for start, pending in waiting:
+            while waiting:
+                late = [i for i, (_, pending) in enumerate(waiting) if not pending.is_ready]
+                if late:  # what others have yet to begin is done here, from the end
+                    start, pending = waiting[late[-1]]
+                    waiting[late[-1]] = start, parallel.take_back(pending)
+                start, pending = waiting.popleft()
                 yield from self._in_turn(start, pending.block, parallel.result(pending))
         self._structure.raise_faults()
 

@@ -71,6 +71,12 @@ class ParallelBlocks:
         except ResourceError:  # its process was ended from outside: what it did can be done here
             return self._parse(pending.block)
 
+    def take_back(self, pending: Pending) -> Pending:
+        """Parse a block here after all, where it is the last one submitted and somebody else has yet to begin it."""
+        if pending.helper is None or not pending.helper.take_back(pending.block):
+            return pending
+        return Pending(pending.block, None, self._parse(pending.block))
+
     def _started(self) -> list[_Helper]:
         if self._helpers is None:
             # glibc gives freed memory back to the system and takes it anew, page by page, at every block, which is a
@@ -112,7 +118,7 @@ class _Helper:
         self._worker = _Worker(
             parse, self._texts, [shared_zeros((_GROWTH * largest,), np.uint8) for _ in range(_SLOTS)]
         )
-        self._free, self._busy = deque(range(_SLOTS)), deque[int]()
+        self._free, self._busy = deque(range(_SLOTS)), deque[tuple[int, memoryview]]()
         self._place: Place | None = new_place(self._worker)
 
     @property
@@ -130,7 +136,7 @@ class _Helper:
         except ResourceError:
             self.close()
             return False
-        self._busy.append(self._free.popleft())
+        self._busy.append((self._free.popleft(), block))
         return True
 
     def result(self) -> Parsed | None:
@@ -139,7 +145,7 @@ class _Helper:
         Raises:
             ResourceError: the process has ended.
         """
-        slot = self._busy.popleft()
+        slot, _ = self._busy.popleft()
         if self._place is None:
             raise ResourceError("a process that parses blocks was ended from outside")
         answer, error = self._place.receive()
@@ -149,6 +155,13 @@ class _Helper:
         if error is not None:
             raise error
         return None if answer is None else self._worker.unpacked(slot, answer)
+
+    def take_back(self, block: memoryview) -> bool:
+        """Give up the block that was submitted last and is not being parsed; return whether this is it."""
+        if len(self._busy) < 2 or self._busy[-1][1] is not block:
+            return False
+        self._busy.pop()
+        return True
 
     def close(self) -> None:
         if self._place is not None:

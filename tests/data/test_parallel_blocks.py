@@ -113,3 +113,16 @@ def test_without_further_processes_all_is_done_here(monkeypatch: pytest.MonkeyPa
         assert pending.is_ready
         check(parallel.result(pending), block)
     parallel.close()
+
+
+def test_what_nobody_has_begun_is_taken_back(parallel: ParallelBlocks) -> None:
+    waiting = [parallel.submit(block) for block in blocks(SIZE)[-7:]]
+    assert parallel.take_back(waiting[0]) is waiting[0], "others were submitted after it"
+    for i in range(len(waiting) - 1, 0, -1):
+        taken = parallel.take_back(waiting[i])
+        assert taken.block is waiting[i].block
+        if taken.helper is not None:
+            break
+        waiting[i] = taken
+    for pending in waiting:
+        check(parallel.result(pending), pending.block)
