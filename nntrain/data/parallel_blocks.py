@@ -17,7 +17,7 @@ from nntrain.errors import ResourceError
 
 _MOST_PLACES = 4
 _SLOTS = 4
-"""Blocks that a place has at a time: one to parse, and one to go on with."""
+"""Blocks that a place has at a time: one to parse, and some to go on with while this one is busy with its own."""
 _GROWTH = 4
 """Bytes of pieces for a byte of text, at most: a digit and a comma may become eight bytes."""
 _ALIGNED = 8

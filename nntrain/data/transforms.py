@@ -5,6 +5,7 @@ All of it is float64; the network's float32 is made once, from the result.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any, Protocol
 
@@ -80,6 +81,8 @@ class Affine:
 
     def load(self, state: Mapping[str, Any]) -> None:
         self.shift, self.scale = float(state["shift"]), float(state["scale"])
+        if not (self.scale and math.isfinite(self.scale)):  # fit never leaves such a one
+            raise ValueError(f"a column cannot be scaled by {self.scale}")
 
     def _set(self, shift: float, scale: float, finding: str) -> None:
         self.shift, self.scale, self.finding = shift, scale, None

@@ -143,3 +143,9 @@ def test_none_is_the_identity() -> None:
     scaler.fit(values)
     assert scaler.apply(values).tolist() == values.tolist()
     assert scaler.finding is None
+
+
+@pytest.mark.parametrize("scale", [0.0, float("inf"), float("nan")])
+def test_a_scale_that_no_fit_leaves_is_refused(scale: float) -> None:
+    with pytest.raises(ValueError, match="cannot be scaled"):
+        scaler_named("standard").load({"shift": 0.0, "scale": scale})
