@@ -101,7 +101,12 @@ class ProcessPlace(Place):
         with warnings.catch_warnings():
             # Python warns of other threads (a progress bar's, a test runner's): the process uses nothing of theirs.
             warnings.simplefilter("ignore", DeprecationWarning)
-            self._process = os.fork()
+            try:
+                self._process = os.fork()
+            except OSError:
+                self._calls.close()
+                self._answers.close()
+                raise
         if self._process == 0:
             _live(worker, self._calls, self._answers, descriptors, parent)
         _close_end(self._calls, "read_end")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
@@ -79,15 +80,13 @@ class ParallelBlocks:
 
     def _started(self) -> list[_Helper]:
         if self._helpers is None:
-            # glibc gives freed memory back to the system and takes it anew, page by page, at every block, which is a
-            # third of the time; having freed one large array it keeps up to twice as much as that.
-            np.empty(_KEPT_BYTES, np.uint8)
             self._helpers = []
-            for _ in range(min(processors(), _MOST_PLACES) - 1):
-                try:
+            with suppress(OSError, MemoryError):  # where no further process can be had, those there are do the work
+                # glibc gives freed memory back to the system and takes it anew, page by page, at every block, which is
+                # a third of the time; having freed one large array it keeps up to twice as much as that.
+                np.empty(_KEPT_BYTES, np.uint8)
+                for _ in range(min(processors(), _MOST_PLACES) - 1):
                     self._helpers.append(_Helper(self._parse, self._largest))
-                except OSError:  # no further process may be started: the work is done by those there are
-                    break
         return self._helpers
 
     def close(self) -> None:

@@ -101,14 +101,17 @@ def test_what_a_lost_process_had_is_done_here(monkeypatch: pytest.MonkeyPatch) -
     parallel.close()
 
 
-def test_without_further_processes_all_is_done_here(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("what, error", [("new_place", BlockingIOError), ("shared_zeros", MemoryError)])
+def test_without_further_processes_all_is_done_here(
+    what: str, error: type[Exception], monkeypatch: pytest.MonkeyPatch
+) -> None:
     def refused(*arguments: object) -> None:
-        raise BlockingIOError("Resource temporarily unavailable")
+        raise error("Resource temporarily unavailable")
 
     monkeypatch.setattr(parallel_blocks, "processors", lambda: 3)
-    monkeypatch.setattr(parallel_blocks, "new_place", refused)
+    monkeypatch.setattr(parallel_blocks, what, refused)
     parallel = ParallelBlocks(parse, SIZE)
-    for block in blocks(5):
+    for block in blocks(SIZE)[-5:]:
         pending = parallel.submit(block)
         assert pending.is_ready
         check(parallel.result(pending), block)

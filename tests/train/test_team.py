@@ -185,3 +185,15 @@ def test_a_shard_that_fails_ends_the_waiting_of_the_others(places: bool, which: 
     team.close()
     exchange.close()
     assert issubclass(PeerError, RuntimeError)
+
+
+@pytest.mark.skipif(not place.CAN_FORK, reason="there are no processes here")
+def test_a_process_that_cannot_be_had_leaves_no_pipe_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused() -> int:
+        raise BlockingIOError("Resource temporarily unavailable")
+
+    monkeypatch.setattr(os, "fork", refused)
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    with pytest.raises(BlockingIOError):
+        place.new_place("worker")
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
