@@ -49,7 +49,7 @@ class Pipe:
 
     def is_readable(self) -> bool:
         """Whether something waits to be read, or the pipe has ended."""
-        return bool(select.select([self.read_end], [], [], 0)[0])
+        return self._poll is None or bool(self._poll.poll(0))
 
     def read(self, size: int, check: Callable[[], None] | None = None) -> bytes | None:
         """Return ``size`` bytes, or None where the pipe ends before; ``check`` is that of :meth:`read_some`."""

@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from nntrain.core.array import distinct_values
 from nntrain.data.clean_text import CleanText, WholeText, window
 from nntrain.data.decoding import decode
 from nntrain.data.header import Header, checked_delimiter, read_header
 from nntrain.data.parallel_blocks import ParallelBlocks, Parsed, Pending
 from nntrain.data.parsing import BlockParser
 from nntrain.data.piece_store import Block, MemoryStore, Store, Stored
-from nntrain.data.pieces import Piece, Positions, Texts, length
+from nntrain.data.pieces import Piece, Positions, Texts, coded, length
 from nntrain.data.structure import Checked, Structure, cut_blocks, record_end
 from nntrain.errors import DataError
 
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from nntrain.data.table import ReadOptions
 
 BLOCK_BYTES = 2 << 20
-"""About how much is checked and parsed at a time: a call of pandas costs milliseconds that threads cannot share."""
+"""About how much is checked and parsed at a time: little memory, and enough for the milliseconds of a pandas call."""
 SMALL_BYTES = 2 << 20
 """Text up to this size is read with the standard library, which is sooner done than pandas is imported."""
 _HEADER_BYTES, _MOST_HEADER_BYTES = 1 << 20, 16 << 20
@@ -117,12 +118,9 @@ class CsvPart:
 
 def _numbers_as_texts(numbers: Any) -> Texts:
     """Return whole numbers (rows,) from 0 to 255 as the texts they were."""
-    first = np.full(256, len(numbers), np.intp)
-    first[numbers[::-1]] = np.arange(len(numbers) - 1, -1, -1)  # of equal numbers the last one set: the first row
-    order = np.argsort(first, kind="stable")[: np.count_nonzero(first < len(numbers))]
-    place = np.zeros(256, np.uint8)
-    place[order] = np.arange(len(order))
-    return Texts(place[numbers], [str(number) for number in order.tolist()])
+    distinct = distinct_values(numbers)
+    codes, first = coded(np.searchsorted(distinct, numbers), len(distinct))
+    return Texts(codes, [str(number) for number in numbers[first].tolist()])
 
 
 def read_blocks(text: CleanText, shown: str, options: ReadOptions, store: Store, small: bool = False) -> Layout:

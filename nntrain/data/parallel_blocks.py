@@ -6,14 +6,14 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
 from nntrain.core.place import Place, new_place
 from nntrain.core.processors import processors
 from nntrain.core.shared import shared_zeros
-from nntrain.data.pieces import Array, Piece, Positions, Texts
+from nntrain.data.pieces import Array, Piece, Positions, Texts, laid_out, memory_for, numbers_of, put_into
 from nntrain.errors import ResourceError
 
 _MOST_PLACES = 4
@@ -21,7 +21,6 @@ _SLOTS = 4
 """Blocks that a place has at a time: one to parse, and some to go on with while this one is busy with its own."""
 _GROWTH = 4
 """Bytes of pieces for a byte of text, at most: a digit and a comma may become eight bytes."""
-_ALIGNED = 8
 _KEPT_BYTES = 24 << 20
 
 
@@ -41,6 +40,8 @@ class Parsed:
 
 
 Parse = Callable[[memoryview], "Parsed | None"]
+_Told: TypeAlias = list[tuple[str, "Sequence[str] | None"]]
+"""Of each piece the type of its numbers, and its distinct texts or None."""
 
 
 class ParallelBlocks:
@@ -153,7 +154,7 @@ class _Helper:
             self.close()
         if error is not None:
             raise error
-        return None if answer is None else self._worker.unpacked(slot, answer)
+        return self._worker.unpacked(slot, *answer)
 
     def take_back(self, block: memoryview) -> bool:
         """Give up the block that was submitted last and is not being parsed; return whether this is it."""
@@ -168,44 +169,27 @@ class _Helper:
             self._place = None
 
 
-class _Array(NamedTuple):
-    """Where an array (rows,) lies in shared memory."""
-
-    at: int
-    rows: int
-    dtype: str
-    distinct: Sequence[str] | None = None
-
-
 class _Worker:
     """Parses blocks that lie in shared memory, and puts the pieces into such memory as far as there is room."""
 
     def __init__(self, parse: Parse, texts: list[Array], pieces: list[Array]) -> None:
         self._parse, self._texts, self._pieces = parse, texts, pieces
 
-    def parse(self, slot: int, size: int) -> Parsed | None:
-        """Return a block parsed, its arrays replaced by where they lie."""
+    def parse(self, slot: int, size: int) -> tuple[Parsed | None, _Told | None]:
+        """Return a block parsed, and what its pieces are where they lie in the memory; None where they come along."""
         parsed = self._parse(self._texts[slot][:size].data)
-        if parsed is None:
-            return None
-        memory, at, pieces = self._pieces[slot], 0, list[Any]()
-        for piece in parsed.pieces:
-            array = piece.codes if isinstance(piece, Texts) else piece
-            if at + array.nbytes > memory.size:
-                return parsed
-            memory[at : at + array.nbytes].view(array.dtype)[:] = array
-            distinct = piece.distinct if isinstance(piece, Texts) else None
-            pieces.append(_Array(at, len(array), array.dtype.str, distinct))
-            at += -(-array.nbytes // _ALIGNED) * _ALIGNED
-        return replace(parsed, pieces=pieces)
+        if parsed is None or memory_for(parsed.pieces) > self._pieces[slot].size:
+            return parsed, None
+        put_into(self._pieces[slot], parsed.pieces, parsed.rows)
+        told = [(numbers_of(piece).dtype.str, getattr(piece, "distinct", None)) for piece in parsed.pieces]
+        return replace(parsed, pieces=()), told
 
-    def unpacked(self, slot: int, parsed: Parsed) -> Parsed:
-        """Return a block with its arrays, which are good until the next one is submitted."""
-        return replace(parsed, pieces=[self._piece(slot, piece) for piece in parsed.pieces])
-
-    def _piece(self, slot: int, piece: Any) -> Piece:
-        if isinstance(piece, Texts | np.ndarray):
-            return piece
-        dtype = np.dtype(piece.dtype)
-        array = self._pieces[slot][piece.at : piece.at + piece.rows * dtype.itemsize].view(dtype)
-        return array if piece.distinct is None else Texts(array, piece.distinct)
+    def unpacked(self, slot: int, parsed: Parsed | None, told: _Told | None) -> Parsed | None:
+        """Return a block with its pieces, which are good until the next one is submitted."""
+        if parsed is None or told is None:
+            return parsed
+        arrays = laid_out(self._pieces[slot], (dtype for dtype, _ in told), parsed.rows)
+        pairs = zip(arrays, (distinct for _, distinct in told), strict=True)
+        return replace(
+            parsed, pieces=[array if distinct is None else Texts(array, distinct) for array, distinct in pairs]
+        )

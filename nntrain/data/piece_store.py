@@ -19,11 +19,10 @@ from typing import Any, BinaryIO, Protocol
 
 import numpy as np
 
-from nntrain.data.pieces import Array, Piece, Positions, Texts
+from nntrain.data.pieces import ALIGNED, Array, Piece, Positions, Texts, memory_for, padded, put_into
 
 _MAGIC = b"nntrain\x01"
 _TRAILER = struct.Struct("<QQ8s")
-_ALIGNED = 8
 _ROOM = 16 << 20
 """What is taken from the second block on; what is not used of it costs nothing."""
 
@@ -72,29 +71,17 @@ class MemoryStore:
         self.blocks: list[Block] = []
         self._pieces: list[Sequence[Piece]] = []
         self._room = np.empty(0, np.uint8)
-        self._used = 0
 
     def add(self, block: Block, pieces: Sequence[Piece]) -> None:
-        needed = sum(_padded(_numbers_of(piece).nbytes) for piece in pieces)
+        needed = memory_for(pieces)
         if needed > self._room.size:
-            self._room = np.empty(max(needed, _ROOM if self._used else 0), np.uint8)
-        self._used += needed
+            self._room = np.empty(max(needed, _ROOM if self.blocks else 0), np.uint8)
         self.blocks.append(block)
-        self._pieces.append([self._kept(piece) for piece in pieces])
-
-    def _kept(self, piece: Piece) -> Piece:
-        numbers = _numbers_of(piece)
-        kept = self._room[: numbers.nbytes].view(numbers.dtype)
-        kept[:] = numbers
-        self._room = self._room[_padded(numbers.nbytes) :]
-        return piece._replace(codes=kept) if isinstance(piece, Texts) else kept
+        self._pieces.append(put_into(self._room, pieces, block.rows))
+        self._room = self._room[needed:]
 
     def column(self, i: int) -> list[Piece]:
         return [pieces[i] for pieces in self._pieces]
-
-
-def _numbers_of(piece: Piece) -> Array:
-    return piece.codes if isinstance(piece, Texts) else piece
 
 
 class PieceWriter:
@@ -133,7 +120,7 @@ class PieceWriter:
 
     def _write(self, entry: dict[str, Any], values: Array) -> None:
         data = np.ascontiguousarray(values).view(np.uint8).data
-        padding = bytes(-len(data) % _ALIGNED)
+        padding = bytes(-len(data) % ALIGNED)
         for part in (data, padding):
             entry["check"] = zlib.crc32(part, entry["check"])
             self._file.write(part)
@@ -203,8 +190,8 @@ class PieceFile:
         told = [[int(kind[1:]), extra, ord(kind[0]), times] for kind, extra, times in entry["kinds"]]
         kinds = np.array(told, np.intp)
         each = np.repeat(kinds[:, :3], kinds[:, 3], axis=0)
-        sizes = _padded(each[:, 0] * entry["rows"]) + _padded(each[:, 1])
-        first = entry["at"] + (_padded(4 * entry["rows"]) if entry["lines"] else 0)
+        sizes = padded(each[:, 0] * entry["rows"]) + padded(each[:, 1])
+        first = entry["at"] + (padded(4 * entry["rows"]) if entry["lines"] else 0)
         return np.column_stack([first + np.cumsum(sizes) - sizes, each])
 
     def column(self, i: int) -> list[Piece]:
@@ -215,7 +202,7 @@ class PieceFile:
     def _piece(self, rows: int, at: int, size: int, extra: int, kind: int) -> Piece:
         if chr(kind) != "t":
             return self._array(at, f"<{chr(kind)}{size}", rows)
-        start = at + _padded(size * rows)
+        start = at + padded(size * rows)
         distinct = self._map[start : start + extra].decode("utf-8", "surrogatepass")
         return Texts(self._array(at, f"<u{size}", rows), json.loads(distinct))
 
@@ -249,8 +236,3 @@ class FileStore:
     def column(self, i: int) -> list[Piece]:
         assert self._mapped is not None, "a file is mapped when it is finished"
         return self._mapped.column(i)
-
-
-def _padded(sizes: Any) -> Any:
-    """Return numbers of bytes, one or several, rounded up to where the next piece begins."""
-    return -(-sizes // _ALIGNED) * _ALIGNED

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -15,6 +15,10 @@ Array = NDArray[Any]
 Positions = NDArray[np.intp]
 Rows: TypeAlias = "slice | Positions | None"
 """Which rows are asked for: a stretch ``slice(start, stop)``, row numbers in any order, or all."""
+
+
+ALIGNED = 8
+"""Pieces that lie in one memory, or in a file, begin at a multiple of so many bytes."""
 
 
 class Texts(NamedTuple):
@@ -65,9 +69,50 @@ def coded(codes: Positions, count: int) -> tuple[Array, Positions]:
     return place[codes], first[order]
 
 
+def numbers_of(piece: Piece) -> Array:
+    """Return the numbers (rows,) of a piece, or the codes of its texts."""
+    return piece.codes if isinstance(piece, Texts) else piece
+
+
 def length(piece: Piece) -> int:
     """Return the number of rows of a piece."""
-    return len(piece.codes) if isinstance(piece, Texts) else len(piece)
+    return len(numbers_of(piece))
+
+
+def padded(sizes: Any) -> Any:
+    """Return numbers of bytes, one or several, rounded up to where the next piece begins."""
+    return -(-sizes // ALIGNED) * ALIGNED
+
+
+def memory_for(pieces: Iterable[Piece]) -> int:
+    """Return how many bytes :func:`put_into` takes for the numbers of pieces."""
+    return sum(padded(numbers_of(piece).nbytes) for piece in pieces)
+
+
+def laid_out(memory: Array, types: Iterable[Any], rows: int) -> Iterator[Array]:
+    """Yield arrays (rows,) of some types that lie one after the other in memory, an array of bytes."""
+    at = 0
+    for dtype in map(np.dtype, types):
+        yield memory[at : at + rows * dtype.itemsize].view(dtype)
+        at += padded(rows * dtype.itemsize)
+
+
+def put_into(memory: Array, pieces: Sequence[Piece], rows: int) -> list[Piece]:
+    """Return pieces of so many rows with their numbers copied into memory.
+
+    >>> memory = np.zeros(24, np.uint8)
+    >>> put_into(memory, [np.array([1, 2], np.uint8), texts_of(["b", "a"])], 2)
+    [array([1, 2], dtype=uint8), Texts(codes=array([0, 1], dtype=uint8), distinct=['b', 'a'])]
+    >>> memory[:10].tolist(), memory_for([np.zeros(3), np.zeros(3, np.uint8)])
+    ([1, 2, 0, 0, 0, 0, 0, 0, 0, 1], 32)
+    """
+    put: list[Piece] = []
+    for piece, numbers in zip(
+        pieces, laid_out(memory, (numbers_of(piece).dtype for piece in pieces), rows), strict=True
+    ):
+        numbers[:] = numbers_of(piece)
+        put.append(piece._replace(codes=numbers) if isinstance(piece, Texts) else numbers)
+    return put
 
 
 def stretches(ends: Positions, rows: slice) -> Iterator[tuple[int, slice, slice]]:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from nntrain.core.array import distinct_values
 from nntrain.data.decimals import MOST_DIGITS, decimals
 from nntrain.data.faults import LONGEST_CELL
 from nntrain.data.grammar import OTHER, Grammar
@@ -17,7 +18,7 @@ from nntrain.data.pieces import Array, Piece, Positions, Texts, coded
 from nntrain.data.words import BYTES, FARTHEST, Words
 
 _STEP = 1 << 18
-"""Bytes that are read at a time: few enough for the processor's cache, and enough to be worth a change of threads."""
+"""Bytes that are read at a time: few enough for the processor's cache, and enough for the price of NumPy's calls."""
 _FEW, _SMALL_SHARE = 16, 1 / 16
 """How many cells of a column may be looked at one by one in a step, and which share of them."""
 _SPREAD = [np.uint64(pow(0x9E3779B97F4A7C15, i + 1, 1 << 64)) for i in range(FARTHEST // BYTES)]
@@ -182,8 +183,7 @@ def _texts(words: Words, starts: Positions, ends: Positions) -> Texts | None:
         mixed = part * factor
         mixed ^= mixed >> np.uint64(32)
         keys += mixed
-    ordered = np.sort(keys)
-    distinct = ordered[np.append(True, ordered[1:] != ordered[:-1])]
+    distinct = distinct_values(keys)
     codes, first = coded(np.searchsorted(distinct, keys), len(distinct))
     if not all((part == part[first][codes]).all() for part in parts):
         return None

@@ -10,10 +10,9 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from nntrain.data.pieces import Positions
+from nntrain.data.marks import Bytes, Positions
 
 Word = NDArray[np.uint64]
-Bytes = NDArray[np.uint8]
 
 BYTES = 8
 """Bytes of a word."""
