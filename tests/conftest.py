@@ -30,9 +30,15 @@ def cache_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 @pytest.fixture
-def load(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], Any]]:
-    """Import a module of reliability/, which is scripts and no package; nothing of them is left behind."""
-    tool = Path(__file__).parent.parent / "reliability"
+def scripts() -> str:
+    """Return the folder whose modules :func:`load` imports."""
+    return "reliability"
+
+
+@pytest.fixture
+def load(scripts: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], Any]]:
+    """Import a module of a folder of scripts, which is no package; nothing of them is left behind."""
+    tool = Path(__file__).parent.parent / scripts
     monkeypatch.syspath_prepend(str(tool))
     before = set(sys.modules)
     yield importlib.import_module

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,7 +15,7 @@ from nntrain.core.array import distinct_values
 from nntrain.data.clean_text import CleanText, WholeText, window
 from nntrain.data.decoding import decode
 from nntrain.data.header import Header, checked_delimiter, read_header
-from nntrain.data.parallel_blocks import ParallelBlocks, Parsed, Pending
+from nntrain.data.parallel_blocks import ParallelBlocks, Parsed
 from nntrain.data.parsing import BlockParser
 from nntrain.data.piece_store import Block, MemoryStore, Store, Stored
 from nntrain.data.pieces import Piece, Positions, Texts, coded, length
@@ -30,8 +30,6 @@ BLOCK_BYTES = 2 << 20
 SMALL_BYTES = 2 << 20
 """Text up to this size is read with the standard library, which is sooner done than pandas is imported."""
 _HEADER_BYTES, _MOST_HEADER_BYTES = 1 << 20, 16 << 20
-_MOST_WAITING = 16
-"""Blocks that are parsed or being parsed and wait for their turn."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,23 +191,15 @@ class _Reader:
         Raises:
             DataError: at the end, with the first faults and their number; at once for a quote at a wrong place.
         """
-        waiting: deque[tuple[int, Pending]] = deque()
+        cut = cut_blocks(self._text, self._header.start, BLOCK_BYTES)
+        for start, body in cut:
+            if self._plan(body):
+                cut = chain([(start, body)], cut)
+                break
+            yield from self._in_turn(start, body, None)
         with closing(ParallelBlocks(self._parse, 2 * BLOCK_BYTES)) as parallel:
-            for start, body in cut_blocks(self._text, self._header.start, BLOCK_BYTES):
-                if not (self._parser.is_planned or self._plan(body)):
-                    yield from self._in_turn(start, body, None)
-                    continue
-                waiting.append((start, parallel.submit(body)))
-                while waiting and (waiting[0][1].is_ready or len(waiting) > _MOST_WAITING):
-                    start, pending = waiting.popleft()
-                    yield from self._in_turn(start, pending.block, parallel.result(pending))
-            while waiting:
-                late = [i for i, (_, pending) in enumerate(waiting) if not pending.is_ready]
-                if late:  # what others have yet to begin is done here, from the end
-                    start, pending = waiting[late[-1]]
-                    waiting[late[-1]] = start, parallel.take_back(pending)
-                start, pending = waiting.popleft()
-                yield from self._in_turn(start, pending.block, parallel.result(pending))
+            for start, body, parsed in parallel.in_order(cut):
+                yield from self._in_turn(start, body, parsed)
         self._structure.raise_faults()
 
     def _in_turn(self, start: int, body: memoryview, parsed: Parsed | None) -> Iterator[tuple[Block, Sequence[Piece]]]:

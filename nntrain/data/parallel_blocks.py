@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import NamedTuple, TypeAlias
@@ -17,6 +17,8 @@ from nntrain.data.pieces import Array, Piece, Positions, Texts, laid_out, memory
 from nntrain.errors import ResourceError
 
 _MOST_PLACES = 4
+_MOST_WAITING = 16
+"""Blocks that are parsed or being parsed and wait for their turn."""
 _SLOTS = 4
 """Blocks that a place has at a time: one to parse, and some to go on with while this one is busy with its own."""
 _GROWTH = 4
@@ -55,6 +57,24 @@ class ParallelBlocks:
     def __init__(self, parse: Parse, largest: int) -> None:
         self._parse, self._largest = parse, largest
         self._helpers: list[_Helper] | None = None
+
+    def in_order(self, blocks: Iterable[tuple[int, memoryview]]) -> Iterator[tuple[int, memoryview, Parsed | None]]:
+        """Yield each block, with where it begins, and it parsed; the pieces are good until the next one."""
+        waiting: deque[tuple[int, Pending]] = deque()
+        for start, block in blocks:
+            waiting.append((start, self.submit(block)))
+            while waiting and (waiting[0][1].is_ready or len(waiting) > _MOST_WAITING):
+                yield self._next(waiting)
+        while waiting:
+            late = [i for i, (_, pending) in enumerate(waiting) if not pending.is_ready]
+            if late:  # what others have yet to begin is done here, from the end
+                start, pending = waiting[late[-1]]
+                waiting[late[-1]] = start, self.take_back(pending)
+            yield self._next(waiting)
+
+    def _next(self, waiting: deque[tuple[int, Pending]]) -> tuple[int, memoryview, Parsed | None]:
+        start, pending = waiting.popleft()
+        return start, pending.block, self.result(pending)
 
     def submit(self, block: memoryview) -> Pending:
         """Begin to parse a block elsewhere, or parse it here where all other places are busy or it is a small one."""
