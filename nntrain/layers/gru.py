@@ -87,13 +87,13 @@ class GRU(Recurrent):
 
     def weigh(self, rows: int) -> None:
         units, features, after = self.units, self.features, self.reset == "after"
-        weights = self.scratch("weights", (features + 1 + units, (3 if after else 2) * units))
-        kernel = self.recurrent_kernel.value
+        weights, kernel = self.weights_of_steps(3 if after else 2, rows), self.recurrent_kernel.value
         if after:
-            weights[:features, :units] = 0
-            weights[features, :units] = self.recurrent_bias.value
-            weights[features + 1 :, :units] = kernel[:, 2 * units :]
-        self.lay_beside(weights[:, -2 * units :], slice(0, 2), self.half)
+            of_state, parts = weights[:, 0], weights.shape[2:]
+            of_state[:features] = 0
+            of_state[features] = self.recurrent_bias.value.reshape(parts)
+            of_state[features + 1 :] = kernel.reshape(units, 3, *parts)[:, 2]
+        self.lay_beside(weights[:, -2:], slice(0, 2))
         self.candidate_inputs = self.scratch("candidate_inputs", (features + 1, units))
         self.candidate_inputs[:features] = self.kernel.value[:, 2 * units :]
         self.candidate_inputs[features] = self.offset.value[2 * units :]
@@ -102,7 +102,7 @@ class GRU(Recurrent):
             np.copyto(self.candidate_kernel, kernel[:, 2 * units :])
             kernel = self.scratch("gate_kernel", (units, 2 * units))
             np.copyto(kernel, self.recurrent_kernel.value[:, : 2 * units])
-        self.set_products(weights, kernel, rows)
+        self.take_kernel(kernel, rows)
 
     def fixed_views(self, batch: Unrolled) -> tuple[Array, ...]:
         spare = batch.work[3:5]
@@ -110,20 +110,19 @@ class GRU(Recurrent):
 
     def forward_views(self, batch: Unrolled, step: int) -> tuple[Array, ...]:
         kept, inputs, states = batch.kept[step], batch.inputs, slice(self.features + 1, None)
-        sums = kept[:3] if self.reset == "after" else kept[1:3]
-        sums = sums.reshape(len(sums) * self.units, inputs.shape[2])
-        parts = parts_of_product((len(sums), inputs.shape[1]), inputs.shape[2])
-        views = inputs[step], in_parts(sums, parts), kept[1:3], *kept, kept[4:6], kept[2:4]
+        sums, rows = (kept[:3] if self.reset == "after" else kept[1:3]), inputs.shape[2]
+        in_memory = in_parts(sums.reshape(-1, rows), self.parts_of_sums(len(sums), rows))
+        views = inputs[step], in_memory, kept[1:3], *kept, kept[4:6], kept[2:4]
         return *views, inputs[step, states], inputs[step + 1, states]
 
     def run(self, batch: Unrolled, count: int, training: bool) -> None:
-        weights, weighted, after = self.way_on.matrix, self.way_on.into, self.reset == "after"
+        weighted, after = self.way_on, self.reset == "after"
         half, one = self.half, self.one
         pair, left, right, _ = batch.fixed
         np.matmul(self.candidate_inputs.T, batch.inputs[:count, : self.features + 1], batch.kept[:count, 3])
         for views in batch.forward[:count]:
             x, sums, gates, product, r, z, n, by_r, by_z, both, z_n, before, state = views
-            weighted(weights, x, sums)
+            weighted(x, sums)
             np.tanh(gates, gates)
             np.multiply(gates, half, gates)
             np.add(gates, half, gates)
@@ -175,7 +174,7 @@ class GRU(Recurrent):
             np.multiply(r, by_r, by_r)
             np.add(carried, by_r, carried)
         if not cut:
-            self.way_back.into(self.way_back.matrix, dz, dh_before)
+            self.way_back(dz, dh_before)
             np.add(dh, carried, dh)
 
     def weight_gradients(self, batch: Unrolled, start: int, stop: int) -> Array:

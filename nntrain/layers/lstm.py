@@ -76,28 +76,28 @@ class LSTM(Recurrent):
 
     def weigh(self, rows: int) -> None:
         # The candidate goes first, so that all that is multiplied together lies together.
-        weights = self.scratch("weights", (self.features + 1 + self.units, 4 * self.units))
-        self.lay_beside(weights[:, : self.units], slice(3, 4), self.one)
-        self.lay_beside(weights[:, self.units :], slice(0, 3), self.half)
-        self.set_products(weights, self.recurrent_kernel.value, rows)
+        weights = self.weights_of_steps(4, rows)
+        self.lay_beside(weights[:, :1], slice(3, 4))
+        self.lay_beside(weights[:, 1:], slice(0, 3))
+        self.take_kernel(self.recurrent_kernel.value, rows)
 
     def fixed_views(self, batch: Unrolled) -> tuple[Array, ...]:
         work = batch.work
         sums = work[8:].reshape(4 * self.units, work.shape[2])
-        parts = parts_of_product((len(sums), batch.inputs.shape[1]), sums.shape[1])
-        return (in_parts(sums, parts), work[8:], work[9:], *work[3:], work[4:7], work[4:6], work[7:9], work[9:11])
+        in_memory = in_parts(sums, self.parts_of_sums(4, work.shape[2]))
+        return (in_memory, work[8:], work[9:], *work[3:], work[4:7], work[4:6], work[7:9], work[9:11])
 
     def forward_views(self, batch: Unrolled, step: int) -> tuple[Array, ...]:
         inputs, kept = batch.inputs, batch.kept[step]
         return inputs[step], inputs[step + 1, self.features + 1 :], kept[:2], kept[2:5], kept[5]
 
     def run(self, batch: Unrolled, count: int, training: bool) -> None:
-        weights, product, half = self.way_on.matrix, self.way_on.into, self.half
+        product, half = self.way_on, self.half
         (sums, gates, sigmoids, cell, h, new, old, cell_tanh, g, o, i, f), more = batch.fixed[:12], batch.fixed[12:]
         products, h_new, tanh_g, o_i = more
         cell.fill(0)
         for x, state, of_cell_g, of_sigmoids, forget in batch.forward[:count]:
-            product(weights, x, sums)
+            product(x, sums)
             np.tanh(gates, gates)
             np.multiply(sigmoids, half, sigmoids)
             np.add(sigmoids, half, sigmoids)
@@ -132,4 +132,4 @@ class LSTM(Recurrent):
         np.multiply(of_g, dc, dz_g)
         if not cut:
             np.multiply(forget, dc, dc)
-            self.way_back.into(self.way_back.matrix, dz, dh_before)
+            self.way_back(dz, dh_before)

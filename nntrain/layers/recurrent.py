@@ -28,16 +28,13 @@ from nntrain.core.initializers import INITIALIZERS, Initializer, InitializerLike
 from nntrain.core.layer import Context, Layer
 from nntrain.core.parameter import Parameter
 from nntrain.layers.step_order import StepOrder
-from nntrain.layers.step_products import RowProduct, copy_in_blocks
+from nntrain.layers.step_products import copy_in_blocks, in_parts, panels, parts_of_product, product_with
 
 CACHED = 131072
 """Numbers that the gradients of the steps gone back together may take, or as many as there are weights."""
 
 LINE = 64
 """Bytes at whose multiples the memory begins: a vector then never lies across two lines of the cache."""
-
-WIDE = 512
-"""Units from which weights are turned first: at 512 products took 8 to 30 % less, at 256 it depended on the rows."""
 
 MOST_UNROLLED = 8
 """Shapes of batches whose views are kept; a training run has two, and a service not many."""
@@ -142,6 +139,9 @@ class Recurrent(Layer):
             "bias", (count * units,), EachGate(self.bias_initializer, self.raised()), penalized=False, fans=fans
         )
         self.half, self.one = np.array(0.5, self.dtype), np.array(1.0, self.dtype)
+        # A sigmoid's sums are halved: sigmoid(a) = tanh(a / 2) / 2 + 1 / 2, so that one call of tanh serves all gates.
+        halves = [0.5] * self.sigmoids + [1.0] * (count - self.sigmoids)
+        self.scales = np.array(halves, self.dtype)[:, None, None]
         return (in_shape[0], units) if self.return_sequences else (units,)
 
     def raised(self) -> Sequence[float]:
@@ -257,23 +257,30 @@ class Recurrent(Layer):
 
     # -- what cells are made of
 
-    def lay_beside(self, weights: Array, gates: slice, scale: Array) -> None:
-        """Write w, b and u of some gates beside each other into (F + 1 + H, gates H), each times ``scale``.
+    def weights_of_steps(self, blocks: int, rows: int) -> Array:
+        """Return memory (F + 1 + H, blocks, n, H / n) for what the inputs of a step are multiplied by, in blocks of H.
 
-        A sigmoid's are halved: sigmoid(a) = tanh(a / 2) / 2 + 1 / 2, so that one call of tanh serves all gates.
+        It is multiplied by ``way_on``.
         """
-        columns, features = slice(gates.start * self.units, gates.stop * self.units), self.features
-        np.multiply(self.kernel.value[:, columns], scale, weights[:features])
-        np.multiply(self.offset.value[columns], scale, weights[features])
-        np.multiply(self.recurrent_kernel.value[:, columns], scale, weights[features + 1 :])
+        shape = (self.features + 1 + self.units, blocks * self.units)
+        matrix, written = panels(self.scratch("weights", shape), self.parts_of_sums(blocks, rows), blocks)
+        self.way_on = product_with(matrix)
+        return written
 
-    def set_products(self, weights: Array, kernel: Array, rows: int) -> None:
-        """Take the weights (F + 1 + H, sums) of the steps, and the kernel (H, sums) of the steps back."""
-        by_rows = weights.T
-        if self.units >= WIDE:
-            by_rows = self.scratch("weight_rows", by_rows.shape)
-            copy_in_blocks(weights.T, by_rows, 16)
-        self.way_on, self.way_back = RowProduct(by_rows, rows), RowProduct(kernel, rows)
+    def parts_of_sums(self, blocks: int, rows: int) -> int:
+        """Return in how many parts the sums (blocks H, B) of a step are computed."""
+        return parts_of_product((blocks * self.units, self.features + 1 + self.units), rows, blocks)
+
+    def lay_beside(self, weights: Array, gates: slice) -> None:
+        """Write w, b and u of some gates into memory (F + 1 + H, gates, n, H / n), those of sigmoids halved."""
+        features, scales, parts = self.features, self.scales[gates], (len(self.gates), *weights.shape[2:])
+        np.multiply(self.kernel.value.reshape(-1, *parts)[:, gates], scales, weights[:features])
+        np.multiply(self.offset.value.reshape(parts)[gates], scales, weights[features])
+        np.multiply(self.recurrent_kernel.value.reshape(-1, *parts)[:, gates], scales, weights[features + 1 :])
+
+    def take_kernel(self, kernel: Array, rows: int) -> None:
+        """Take the kernel (H, sums) that gradients are multiplied by on the way back, by ``way_back``."""
+        self.way_back = product_with(in_parts(kernel, parts_of_product(kernel.shape, rows)))
 
     def turned(self, key: str, steps: Array, width: int = 0) -> Array:
         """Return (steps, I, B) as (I, steps B) with rows of zeros up to ``width``."""
@@ -322,7 +329,7 @@ class Recurrent(Layer):
 
     def fixed_views(self, batch: Unrolled) -> tuple[Array, ...]:
         """Return the pieces of memory that ``run`` uses in each step."""
-        raise TypeError(f"{type(self).__name__} does not implement fixed_views")
+        return ()
 
     def forward_views(self, batch: Unrolled, step: int) -> tuple[Array, ...]:
         """Return the pieces of memory that ``run`` uses in one step."""

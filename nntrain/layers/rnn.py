@@ -68,27 +68,23 @@ class RNN(Recurrent):
         self.activation = activation
 
     def weigh(self, rows: int) -> None:
-        weights = self.scratch("weights", (self.features + 1 + self.units, self.units))
-        self.lay_beside(weights, slice(0, 1), self.one)
-        self.set_products(weights, self.recurrent_kernel.value, rows)
-
-    def fixed_views(self, batch: Unrolled) -> tuple[Array, ...]:
-        return ()
+        self.lay_beside(self.weights_of_steps(1, rows), slice(0, 1))
+        self.take_kernel(self.recurrent_kernel.value, rows)
 
     def forward_views(self, batch: Unrolled, step: int) -> tuple[Array, ...]:
         x, state = batch.inputs[step], batch.inputs[step + 1, self.features + 1 :]
-        return x, state, in_parts(state, parts_of_product((self.units, len(x)), x.shape[1]))
+        return x, state, in_parts(state, self.parts_of_sums(1, x.shape[1]))
 
     def run(self, batch: Unrolled, count: int, training: bool) -> None:
-        weights, product = self.way_on.matrix, self.way_on.into
+        product = self.way_on
         if self.activation == "tanh":
             for x, state, sums in batch.forward[:count]:
-                product(weights, x, sums)
+                product(x, sums)
                 np.tanh(state, state)
             return
         padding = self.order.padding
         for step, (x, state, sums) in enumerate(batch.forward[:count]):
-            product(weights, x, sums)
+            product(x, sums)
             np.maximum(state, 0, out=state)
             if padding is not None:
                 # Behind its end a sequence's state could grow beyond all numbers.
@@ -108,4 +104,4 @@ class RNN(Recurrent):
             np.sign(state, dz)
         np.multiply(dz, dh, dz)
         if not cut:
-            self.way_back.into(self.way_back.matrix, dz, dh_before)
+            self.way_back(dz, dh_before)

@@ -21,7 +21,7 @@ ORDERS = {"rnn": [0], "lstm": [3, 0, 1, 2], "gru": [0, 1, 2]}
 MODULES = {"rnn": torch.nn.RNN, "lstm": torch.nn.LSTM, "gru": torch.nn.GRU}
 KINDS = [{"name": "rnn"}, {"name": "rnn", "activation": "relu"}, {"name": "lstm"}, {"name": "gru"}]
 SHAPES = [(5, 3, 4, 6), (1, 2, 3, 4), (7, 1, 1, 1), (9, 5, 17, 3), (6, 28, 128, 64), (3, 2, 512, 24)]
-"""Steps, features, units, rows; the last two for products in parts, several chunks back and weights turned first."""
+"""Steps, features, units, rows; the last two for products in parts and several chunks back."""
 
 
 def random(shape: Shape, role: str) -> Array:

@@ -15,7 +15,7 @@ from nntrain.core.network import Network
 from nntrain.core.rng import stream
 from nntrain.errors import ConfigError
 from nntrain.layers.recurrent import MOST_UNROLLED, Recurrent
-from nntrain.layers.step_products import RowProduct, in_parts, parts_of_product
+from nntrain.layers.step_products import in_parts, panels, parts_of_product, product_with
 from nntrain.testing.suite import require_no_allocation
 
 GATES = {"rnn": 1, "lstm": 4, "gru": 3}
@@ -172,9 +172,15 @@ def test_products_in_parts_allocate_nothing(cell: dict[str, Any]) -> None:
     require_no_allocation(step)
 
 
-@given(st.integers(1, 300), st.integers(1, 700), st.integers(1, 300))
-def test_a_product_in_parts_is_the_product(rows: int, inner: int, columns: int) -> None:
-    matrix, other = random((rows, inner), "matrix"), random((inner, columns), "other")
-    product, out = RowProduct(matrix, columns), np.empty((rows, columns))
-    product.into(product.matrix, other, in_parts(out, parts_of_product((rows, inner), columns)))
+@given(st.integers(1, 4), st.integers(1, 300), st.integers(1, 700), st.integers(1, 300))
+def test_a_product_in_parts_is_the_product(blocks: int, rows: int, inner: int, columns: int) -> None:
+    matrix, other = random((blocks * rows, inner), "matrix"), random((inner, columns), "other")
+    parts, out = parts_of_product(matrix.shape, columns, blocks), np.empty((len(matrix), columns))
+    assert parts == 1 or parts % blocks == 0
+    product_with(in_parts(matrix, parts))(other, in_parts(out, parts))
+    np.testing.assert_allclose(out, matrix @ other, rtol=1e-10, atol=1e-10)
+
+    in_panels, written = panels(np.empty((inner, len(matrix))), parts, blocks)
+    written[...] = matrix.T.reshape(written.shape)
+    product_with(in_panels)(other, in_parts(out, parts))
     np.testing.assert_allclose(out, matrix @ other, rtol=1e-10, atol=1e-10)
