@@ -6,40 +6,49 @@ import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, Self
 
 import numpy as np
 
 from nntrain.core.array import Array
 from nntrain.core.rng import StepStream, stream
-from nntrain.data.chunks import filled, row_numbers
+from nntrain.data.chunks import filled, row_numbers, taken
 from nntrain.data.content import content_order
 from nntrain.data.table import Table
 
 
 @dataclass(frozen=True, slots=True)
-class Labels:
-    """The answers that outputs are judged by, one a row.
+class Answers:
+    """What outputs are judged by, one answer a row.
 
     Attributes:
         target: (L,) codes, or (L, D) values.
         weight: (L,) weights, or None for all ones.
-        rows: (L,) row numbers in the table, from 0, of the cells that hold the answers.
         base: (L, D) what a value is told relative to, in a differenced series, else None.
     """
 
     target: Array
     weight: Array | None
-    rows: Array
-    base: Array | None = None
+    base: Array | None
 
     def __len__(self) -> int:
         return len(self.target)
 
-    def at(self, which: Array) -> Labels:
-        """Return the labels at indexes, or where a mask (L,) is true."""
-        weight = None if self.weight is None else self.weight[which]
-        return Labels(self.target[which], weight, self.rows[which], None if self.base is None else self.base[which])
+    def at(self, which: Array) -> Self:
+        """Return the answers at indexes, or where a mask (L,) is true."""
+        own = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        return dataclasses.replace(self, **{name: array[which] for name, array in own.items() if array is not None})
+
+
+@dataclass(frozen=True, slots=True)
+class Labels(Answers):
+    """Answers, and where they stand.
+
+    Attributes:
+        rows: (L,) row numbers in the table, from 0, of the cells that hold the answers.
+    """
+
+    rows: Array
 
 
 class Reading(Protocol):
@@ -112,9 +121,9 @@ class Dataset:
             self.reading.apply(part.stored, part.x)
         if not self.reconstructs:
             self.target.take(index, axis=0, out=part.target, mode="clip")
-        for own, taken in ((self.weight, part.weight), (self.lengths, part.lengths)):
-            if own is not None and taken is not None:
-                own.take(index, axis=0, out=taken, mode="clip")
+        for own, parts in ((self.weight, part.weight), (self.lengths, part.lengths)):
+            if own is not None and parts is not None:
+                own.take(index, axis=0, out=parts, mode="clip")
         return part
 
     def buffers(self, rows: int) -> Batch:
@@ -150,22 +159,22 @@ class Dataset:
         """(N,) an order of the examples that their inputs alone decide, and in it the place of the first of equals."""
         return content_order([self.x] if self.lengths is None else [self.x, self.lengths])
 
-    def labels(self, order: Array | None = None) -> Labels:
-        """Return the labels of all examples, in another order of the examples where one is given."""
+    def labels(self) -> Labels:
+        """Return the labels of all examples."""
+        labels = Labels(self._targets(), self.weight, self.base, self.rows)
+        return labels.at(self.steps_there()) if self.per_step else labels
 
-        def taken(array: Array | None) -> Array | None:
-            if array is None or order is None:
-                return array
-            return filled(np.empty((len(order), *array.shape[1:]), array.dtype), array.__getitem__, order)
+    def answers(self, order: Array) -> Answers:
+        """Return what the outputs of all examples are judged by, in another order of the examples."""
+        weight, base = (None if array is None else taken(array, order) for array in (self.weight, self.base))
+        answers = Answers(taken(self._targets(), order), weight, base)
+        return answers.at(self.steps_there(order)) if self.per_step else answers
 
-        target = taken(self.inputs().reshape(len(self), -1) if self.reconstructs else self.target)
-        rows = taken(self.rows)
-        assert target is not None and rows is not None
-        labels = Labels(target, taken(self.weight), rows, taken(self.base))
-        return labels.at(self.steps_there(order)) if self.per_step else labels
+    def _targets(self) -> Array:
+        return self.inputs().reshape(len(self), -1) if self.reconstructs else self.target
 
     def judged(self, outputs: Array, order: Array | None = None) -> Array:
-        """Return outputs (N, K) or (N, T, K) as rows (L, K), one for each of :meth:`labels`."""
+        """Return outputs (N, K) or (N, T, K) as rows (L, K), one for each of :meth:`labels` or :meth:`answers`."""
         return outputs[self.steps_there(order)] if self.per_step else outputs
 
     def steps_there(self, order: Array | None = None) -> Array:

@@ -42,6 +42,19 @@ def filled(out: Array, values: Callable[[Any], Array], rows: Array | None = None
     return out
 
 
+def taken(array: Array, order: Array) -> Array:
+    """Return the rows of an array (N, ...) that have the numbers ``order`` (M,), which are all below N.
+
+    >>> taken(np.array([5, 6, 7]), np.array([2, 0])).tolist()
+    [7, 5]
+    """
+    out = np.empty((len(order), *array.shape[1:]), array.dtype)
+    for stretch in chunks(len(order)):
+        # mode "clip": the default goes through a buffer of the size of the answer.
+        array.take(order[stretch], axis=0, out=out[stretch], mode="clip")
+    return out
+
+
 def between(rows: Array, stretch: slice) -> tuple[int, int]:
     """Return where those of ascending row numbers (M,) begin and end that lie in a stretch."""
     ends = np.array((stretch.start, stretch.stop), rows.dtype)  # of another type, all rows would be converted

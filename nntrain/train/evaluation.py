@@ -12,7 +12,7 @@ from nntrain.core.array import Array, Shape
 from nntrain.core.layer import Context
 from nntrain.core.network import Network
 from nntrain.core.parameter import OtherShapesError
-from nntrain.data.batches import Dataset, Labels
+from nntrain.data.batches import Answers, Dataset
 from nntrain.errors import ConfigError, DataError
 from nntrain.losses.base import Loss
 from nntrain.metrics.base import Metric, Predictions, Undefined, evaluate, weighted_mean
@@ -129,15 +129,15 @@ class Evaluator:
             help="use an architecture that takes any length (rnn, lstm, gru, fcn), or train on sequences as long",
         )
 
-    def judge(self, outputs: Array, labels: Labels) -> Judgement:
-        """Return loss and metrics of outputs (L, K) for their labels."""
+    def judge(self, outputs: Array, answers: Answers) -> Judgement:
+        """Return loss and metrics of outputs (L, K) by their answers."""
         reasons: dict[str, str] = {}
         loss: float | None = None
         try:
-            loss = weighted_mean(self.loss.rows(outputs, labels.target), labels.weight)
+            loss = weighted_mean(self.loss.rows(outputs, answers.target), answers.weight)
         except Undefined as undefined:
             reasons["loss"] = str(undefined)
-        predictions = self.predictions(outputs, labels)
+        predictions = self.predictions(outputs, answers)
         values, undefined_metrics = evaluate(self.metrics, predictions)
         return Judgement(loss, values, {**reasons, **undefined_metrics}, predictions)
 
@@ -145,17 +145,17 @@ class Evaluator:
         """Return loss and metrics of a data set."""
         return self.judge(self.outputs(data), data.labels())
 
-    def metric_values(self, outputs: Array, labels: Labels) -> dict[str, float | None]:
+    def metric_values(self, outputs: Array, answers: Answers) -> dict[str, float | None]:
         """Return the metrics alone."""
-        return evaluate(self.metrics, self.predictions(outputs, labels))[0]
+        return evaluate(self.metrics, self.predictions(outputs, answers))[0]
 
-    def predictions(self, outputs: Array, labels: Labels) -> Predictions:
+    def predictions(self, outputs: Array, answers: Answers) -> Predictions:
         """Return outputs as what they stand for, beside the truth, both in original units."""
-        task, target = self.loss.task, labels.target
+        task, target = self.loss.task, answers.target
         if task.kind == "regression":
-            target = self.decode(target, labels.base)
-        linked = self.linked(outputs, labels.base)
-        return Predictions(task, target, linked, labels.weight, self.loss.gives_probabilities)
+            target = self.decode(target, answers.base)
+        linked = self.linked(outputs, answers.base)
+        return Predictions(task, target, linked, answers.weight, self.loss.gives_probabilities)
 
     def linked(self, outputs: Array, base: Array | None = None) -> Array:
         """Return what outputs stand for: one column a class, or values in original units."""

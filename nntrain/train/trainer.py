@@ -218,7 +218,7 @@ class Trainer:
         train_metrics: dict[str, float | None] = {}
         if self.outputs is not None:
             data, order = self.loader.dataset, self.loader.order
-            train_metrics = self.evaluator.metric_values(data.judged(self.outputs, order), data.labels(order))
+            train_metrics = self.evaluator.metric_values(data.judged(self.outputs, order), data.answers(order))
         if self.validation is not None:
             outputs = self.step.replicas.validation_outputs(self.evaluator)
             judged = self.evaluator.judge(self.validation.judged(outputs), self.validation.labels())

@@ -39,9 +39,9 @@ def test_every_row_once_and_whole(rows: int, size: int | str, seed: int, epoch: 
         assert loader.weight_between(start, end) == float(batch.weight.sum())
         seen += batch.target.tolist()
     assert sorted(seen) == list(range(rows))
-    labels = loader.dataset.labels(loader.order)
-    assert labels.target.tolist() == seen
-    assert labels.weight is not None and labels.weight.tolist() == [row + 1 for row in seen]
+    answers = loader.dataset.answers(loader.order)
+    assert answers.target.tolist() == seen
+    assert answers.weight is not None and answers.weight.tolist() == [row + 1 for row in seen]
 
 
 @given(rows=ROWS, size=st.integers(1, 50))
