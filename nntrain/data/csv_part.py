@@ -13,13 +13,15 @@ import numpy as np
 
 from nntrain.core.array import distinct_values
 from nntrain.data.clean_text import CleanText, WholeText, window
-from nntrain.data.decoding import decode
+from nntrain.data.decoding import decode, is_utf8
 from nntrain.data.header import Header, checked_delimiter, read_header
 from nntrain.data.parallel_blocks import ParallelBlocks, Parsed
 from nntrain.data.parsing import BlockParser
 from nntrain.data.piece_store import Block, MemoryStore, Store, Stored
 from nntrain.data.pieces import Piece, Positions, Texts, coded, length
+from nntrain.data.source import PlainFile
 from nntrain.data.structure import Checked, Structure, cut_blocks, record_end
+from nntrain.data.whole_file import read_whole
 from nntrain.errors import DataError
 
 if TYPE_CHECKING:
@@ -29,6 +31,8 @@ BLOCK_BYTES = 2 << 20
 """About how much is checked and parsed at a time: little memory, and enough for the milliseconds of a pandas call."""
 SMALL_BYTES = 2 << 20
 """Text up to this size is read with the standard library, which is sooner done than pandas is imported."""
+_PLANNED_BYTES = 1 << 18
+"""By how much it is planned how a file is parsed as a whole."""
 _HEADER_BYTES, _MOST_HEADER_BYTES = 1 << 20, 16 << 20
 
 
@@ -121,7 +125,14 @@ def _numbers_as_texts(numbers: Any) -> Texts:
     return Texts(codes, [str(number) for number in numbers[first].tolist()])
 
 
-def read_blocks(text: CleanText, shown: str, options: ReadOptions, store: Store, small: bool = False) -> Layout:
+def read_blocks(
+    text: CleanText,
+    shown: str,
+    options: ReadOptions,
+    store: Store,
+    small: bool = False,
+    file: PlainFile | None = None,
+) -> Layout:
     """Read all blocks of a text into a store, and return its layout.
 
     Args:
@@ -130,6 +141,7 @@ def read_blocks(text: CleanText, shown: str, options: ReadOptions, store: Store,
         options: how the file is written.
         store: where the blocks go.
         small: whether to do without pandas.
+        file: whose text it is, where the columns may be in memory.
 
     Raises:
         DataError: the text is no well-formed table of at least one row.
@@ -137,8 +149,9 @@ def read_blocks(text: CleanText, shown: str, options: ReadOptions, store: Store,
     header = _header(text, shown, options)
     parser = BlockParser(len(header.names), header.delimiter, options.grammar(), small)
     reader = _Reader(text, shown, header, parser)
-    for block, pieces in reader.blocks():
-        store.add(block, pieces)
+    whole = reader.whole(file) if file is not None and is_utf8(options.encoding) else None
+    for block, pieces in whole or reader.blocks():
+        store.add(block, pieces, keep=whole is not None)
     if not store.blocks:
         raise DataError("a header and 0 data rows, expected at least 1 row", path=shown)
     notices = [notice.removeprefix(f"{shown}: ") for notice in header.notices]
@@ -184,6 +197,15 @@ class _Reader:
         self._shown = shown
         self._structure = self._new_structure()
         self._line = header.line
+
+    def whole(self, file: PlainFile) -> Iterator[tuple[Block, Sequence[Piece]]] | None:
+        """Return the blocks and pieces of the file as :func:`read_whole` has them; None where it cannot."""
+        _, first = next(cut_blocks(self._text, self._header.start, _PLANNED_BYTES), (0, memoryview(b"")))
+        checked = self._checked(first)
+        if checked is None or not checked.rows:
+            return None
+        self._parser.plan(checked)
+        return read_whole(file, self._header, self._parser, first, checked.rows, BLOCK_BYTES)
 
     def blocks(self) -> Iterator[tuple[Block, Sequence[Piece]]]:
         """Yield each block and its pieces, one for each column.

@@ -51,7 +51,7 @@ def decode(raw: bytes, encoding: str, shown: str) -> bytes:
     b'a,b\\n1,2\\n'
     """
     unpacked = _unpack(raw, shown)
-    text = _checked_utf8(unpacked, shown) if _is_utf8(encoding) else _recoded(unpacked, encoding, shown)
+    text = _checked_utf8(unpacked, shown) if is_utf8(encoding) else _recoded(unpacked, encoding, shown)
     if b"\0" in text:
         raise _nul_byte(text, shown)
     text = _with_plain_line_ends(text)
@@ -71,7 +71,7 @@ class BlockDecoder:
         self._shown = shown
         self._encoding = encoding
         self._lines_before = lines_before
-        self._recoder = None if _is_utf8(encoding) else _incremental(encoding)
+        self._recoder = None if is_utf8(encoding) else _incremental(encoding)
         self._opening: bytes | None = b""  # until a byte-order mark would be whole
         self._carry = b""  # of the text not yet made: a character that is cut, a carriage return
         self._skipped = 0  # of the byte-order mark
@@ -186,7 +186,8 @@ def line_at(data: bytes, offset: int) -> int:
     return 1 + before.count(b"\n") + before.count(b"\r") - before.count(b"\r\n")
 
 
-def _is_utf8(encoding: str) -> bool:
+def is_utf8(encoding: str) -> bool:
+    """Whether an encoding is UTF-8 or a part of it."""
     try:
         return codecs.lookup(encoding).name in ("utf-8", "utf-8-sig", "ascii")
     except (LookupError, ValueError):

@@ -38,7 +38,7 @@ def read_csv_file(path: str, shown: str, options: ReadOptions, cache: Cache | No
     """
     file = PlainFile(path, shown)
     refuse_foreign(file.head, shown)
-    reading = _Reading(file, shown, options, cache)
+    reading = _Reading(file, shown, options, cache, stream)
     found = reading.from_cache()
     if found is not None:
         return found
@@ -87,11 +87,12 @@ def _no_room(shown: str, trouble: OSError) -> ResourceError:
 
 
 class _Reading:
-    def __init__(self, file: PlainFile, shown: str, options: ReadOptions, cache: Cache | None) -> None:
+    def __init__(self, file: PlainFile, shown: str, options: ReadOptions, cache: Cache | None, stream: bool) -> None:
         self._file, self._shown, self._options, self._cache = file, shown, options, cache
         self._text = StreamedText(file.blocks, options.encoding, shown)
         self._manner = repr(sorted(asdict(options).items()))
         self._size = file.status.st_size
+        self._whole = None if stream else file
 
     def from_cache(self) -> CsvPart | None:
         """Return the rows as an earlier run has read them, or None."""
@@ -111,7 +112,7 @@ class _Reading:
         """Return the rows, put into a place; None where there is no such place."""
         if place == "memory":
             store = MemoryStore()
-            layout = read_blocks(self._text, self._shown, self._options, store)
+            layout = read_blocks(self._text, self._shown, self._options, store, file=self._whole)
             return CsvPart(self._shown, self._options, self._text, layout, store, self._file.digest())
         if place == "cache" and self._cache is None:
             return None
@@ -126,7 +127,7 @@ class _Reading:
 
     def _into(self, target: BinaryIO, cache: Cache | None) -> CsvPart:
         store = FileStore(target)
-        layout = read_blocks(self._text, self._shown, self._options, store)
+        layout = read_blocks(self._text, self._shown, self._options, store, file=self._whole)
         digest = self._file.digest()
         store.finish(layout.plain())
         if cache is not None:

@@ -11,6 +11,7 @@ import codecs
 import csv
 import io
 from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -164,22 +165,15 @@ class BlockParser:
         missing: Any = {i: self._tokens for i, kind in kinds.items() if kind == FLOAT}
         if len(set(kinds.values())) == 1:  # pandas is much slower with one entry for each of many columns
             types, missing = types.popitem()[1], self._tokens
+        dialect: dict[str, Any] = {**self._dialect(), "dtype": types, "na_values": missing}
         with np.errstate(all="ignore"):
             frame = pandas.read_csv(
                 _Reader(block.body),  # type: ignore[call-overload]
-                sep=self._delimiter,
-                decimal=self._grammar.decimal,
-                header=None,
-                names=list(range(self._width)),
                 usecols=None if len(kinds) == self._width else list(kinds),
                 index_col=False,
-                dtype=types,
-                na_values=missing,
-                keep_default_na=False,
                 na_filter=FLOAT in kinds.values(),
-                skip_blank_lines=False,
-                low_memory=TEXT not in kinds.values() and not _may_hold_truth(block.body),
-                engine="c",
+                low_memory=TEXT not in kinds.values() and not may_hold_truth(block.body),
+                **dialect,
             )
         if set(kinds.values()) == {INTEGER}:  # thousands of pixels: all at once
             return list(narrowed(frame.to_numpy().T))
@@ -187,6 +181,52 @@ class BlockParser:
             self._piece(block, i, kind, column)
             for (i, kind), (_, column) in zip(sorted(kinds.items()), frame.items(), strict=True)
         ]
+
+    def _dialect(self) -> dict[str, Any]:
+        """Return what pandas is told in any case."""
+        return {
+            "sep": self._delimiter,
+            "decimal": self._grammar.decimal,
+            "header": None,
+            "names": list(range(self._width)),
+            "keep_default_na": False,
+            "skip_blank_lines": False,
+            "engine": "c",
+        }
+
+    @property
+    def reads_whole_files(self) -> bool:
+        """Whether :meth:`parse_file` may do: where all columns are planned as numbers of no special kind."""
+        usual = self.is_planned and not self._grammar.has_missing_numbers and not self._may_be_small_numbers
+        return usual and max(self._kinds) < TEXT
+
+    def parse_file(self, path: str, start: int) -> list[Array] | None:
+        """Return the numbers (rows,) of the columns of a file, float64 with NaN for missing.
+
+        None where one is none, or may not be exact, and where a record has another number of cells.
+
+        Args:
+            path: a file without quotes, whose letters spell no ``True`` and no ``False``.
+            start: where in it the first record begins, at the begin of a line.
+        """
+        import pandas
+
+        dialect: dict[str, Any] = {**self._dialect(), "dtype": np.float64, "na_values": self._tokens}
+        try:
+            with Path(path).open("rb") as file:
+                lines = file.read(start).count(b"\n")
+            with np.errstate(all="ignore"):
+                frame = pandas.read_csv(path, skiprows=lines, **dialect)
+        except (ValueError, OverflowError, OSError, MemoryError, RuntimeError):  # RuntimeError: no further thread
+            return None
+        if not len(frame) or frame.shape[1] != self._width or not isinstance(frame.index, pandas.RangeIndex):
+            return None
+        columns = [frame[i].to_numpy() for i in range(self._width)]
+        # A record with fewer cells than others lacks the last one; pandas refuses one with more, or takes its first
+        # cell for a name, and then the last cell of all others for missing.
+        if np.isnan(columns[-1]).any() or any(_reaches(column, EXACT_LIMIT) for column in columns):
+            return None
+        return [column if np.count_nonzero(column) == len(column) else column + 0.0 for column in columns]  # no -0.0
 
     def _piece(self, block: Checked, i: int, kind: int, column: Any) -> Piece:
         if kind == TEXT:
@@ -205,11 +245,11 @@ class BlockParser:
             row = 0
             if isinstance(array, Texts):
                 continue
-            if array.dtype == np.float64 and not (array.min() > -FLOAT32_LIMIT and array.max() < FLOAT32_LIMIT):
-                if (np.abs(array) >= FLOAT32_LIMIT).any():
+            if array.dtype == np.float64:
+                if _reaches(array, FLOAT32_LIMIT):
                     yield i
                     continue
-                row = int(np.isnan(array).argmin())
+                row = int(np.isnan(array).argmin()) if np.isnan(array[0]) else 0
             if array[row] in (0, 1):
                 if row not in records:
                     records[row] = next(self._plain_rows(_record(block, row)))
@@ -232,12 +272,14 @@ def _texts(column: Any) -> Texts | None:
     return Texts(codes, [distinct[code] for code in given[first].tolist()])
 
 
-def _may_hold_truth(body: memoryview | bytes) -> bool:
+def may_hold_truth(body: memoryview | bytes) -> bool:
     """Whether there may be a ``True`` or ``False`` among numbers: by the letters, to find that there are none is quick.
 
     pandas takes a column of nothing else for ones and zeros, and with ``low_memory`` a stretch of a column too.
     """
     text = bytes(body)
+    if not text:
+        return False
     if np.frombuffer(text, np.uint8).max() < _LEAST_OF_TRUTH:
         return False
     return any(letter in text and word in text for letter, word in _TRUTH)
@@ -269,6 +311,13 @@ class _Reader:
 
 def _kind_of(piece: Piece) -> int:
     return TEXT if isinstance(piece, Texts) else INTEGER if piece.dtype.kind in "iu" else FLOAT
+
+
+def _reaches(numbers: Any, limit: float) -> bool:
+    """Whether the magnitude of one of some numbers is so large."""
+    if numbers.min() > -limit and numbers.max() < limit:  # neither is so where one is missing
+        return False
+    return bool((np.abs(numbers) >= limit).any())
 
 
 def _is_beyond_exact(numbers: Any) -> bool:

@@ -60,8 +60,8 @@ class Stored(Protocol):
 class Store(Stored, Protocol):
     """Where blocks are put one after the other."""
 
-    def add(self, block: Block, pieces: Sequence[Piece]) -> None:
-        """Put in a block with one piece for each column; they may be overwritten afterwards."""
+    def add(self, block: Block, pieces: Sequence[Piece], keep: bool = False) -> None:
+        """Put in a block with one piece for each column; they may be overwritten afterwards, or are for it to keep."""
 
 
 class MemoryStore:
@@ -72,7 +72,11 @@ class MemoryStore:
         self._pieces: list[Sequence[Piece]] = []
         self._room = np.empty(0, np.uint8)
 
-    def add(self, block: Block, pieces: Sequence[Piece]) -> None:
+    def add(self, block: Block, pieces: Sequence[Piece], keep: bool = False) -> None:
+        if keep:
+            self.blocks.append(block)
+            self._pieces.append(pieces)
+            return
         needed = memory_for(pieces)
         if needed > self._room.size:
             self._room = np.empty(max(needed, _ROOM if self.blocks else 0), np.uint8)
@@ -223,7 +227,7 @@ class FileStore:
         self._mapped: PieceFile | None = None
         self.blocks: list[Block] = []
 
-    def add(self, block: Block, pieces: Sequence[Piece]) -> None:
+    def add(self, block: Block, pieces: Sequence[Piece], keep: bool = False) -> None:
         self.blocks.append(block)
         self._writer.add(block, pieces)
 

@@ -138,7 +138,8 @@ def unpacked_size(path: str, size: int) -> int:
 class PlainFile:
     """A file on disk, read block by block and as often as wanted.
 
-    ``status``: of the file when it was first opened; ``sha256``: of its content, once all blocks were read.
+    ``path``: what is opened; ``status``: of the file when it was first opened; ``sha256``: of its content, once all
+    blocks were read.
 
     Args:
         path: what is opened.
@@ -146,12 +147,17 @@ class PlainFile:
     """
 
     def __init__(self, path: str, shown: str) -> None:
-        self._path, self._shown = path, shown
+        self.path, self._shown = path, shown
         self.began = time.time_ns()
         with _told(path, shown), Path(path).open("rb") as file:
             self.status = os.fstat(file.fileno())
             self.head = file.read(_HEAD_BYTES)
         self.sha256: str | None = None
+
+    @property
+    def is_packed(self) -> bool:
+        """Whether the content is packed with gzip."""
+        return is_packed(self.head)
 
     def digest(self) -> str:
         """Return the SHA-256 of the content, read for it if need be."""
@@ -167,7 +173,7 @@ class PlainFile:
         Raises:
             DataError: the file cannot be read, cannot be unpacked, or is no longer what it was.
         """
-        if not is_packed(self.head):
+        if not self.is_packed:
             yield from self._hashed()
             return
         packed = _Joined(self._hashed())
@@ -184,7 +190,7 @@ class PlainFile:
 
     def _hashed(self) -> Iterator[bytes]:
         digest = hashlib.sha256()
-        with _told(self._path, self._shown), Path(self._path).open("rb", buffering=0) as file:
+        with _told(self.path, self._shown), Path(self.path).open("rb", buffering=0) as file:
             self._check_unchanged(os.fstat(file.fileno()))
             while block := file.read(BLOCK_BYTES):
                 digest.update(block)

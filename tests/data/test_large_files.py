@@ -16,7 +16,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from nntrain.data import cache, csv_part, large_file, parquet_part, source, table
+from nntrain.data import cache, csv_part, large_file, parquet_part, source, table, whole_file
 from nntrain.data.cache import Cache, reading_anew
 from nntrain.data.table import ReadOptions, Table, read_table
 from nntrain.errors import DataError, NntrainError, ResourceError
@@ -80,7 +80,9 @@ def outcome(path: Path, **options: Any) -> list[Any]:
 def tiny_blocks(patch: pytest.MonkeyPatch, size: int) -> None:
     patch.setattr(csv_part, "BLOCK_BYTES", size)
     patch.setattr(csv_part, "_HEADER_BYTES", size)
+    patch.setattr(csv_part, "_PLANNED_BYTES", size)
     patch.setattr(source, "BLOCK_BYTES", max(1, size // 2))
+    patch.setattr(whole_file, "LEAST_BYTES", 0)
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60)
@@ -231,7 +233,7 @@ def test_a_user_without_a_home_has_no_cache(plain: Path, monkeypatch: pytest.Mon
 
 
 def test_a_full_disk_costs_only_the_cache(folder: Path, plain: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(*_: object) -> None:
+    def full(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(large_file.FileStore, "add", full)
@@ -246,7 +248,7 @@ def test_a_full_disk_costs_only_the_cache(folder: Path, plain: Path, monkeypatch
 def test_a_limit_of_the_address_space_is_not_taken_for_a_full_disk(
     folder: Path, plain: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def limited(*_: object) -> None:
+    def limited(*_: object, **__: object) -> None:
         raise OSError(12, "Cannot allocate memory")
 
     monkeypatch.setattr(large_file.FileStore, "add", limited)

@@ -1,0 +1,112 @@
+"""A large file of numbers that pandas parses as a whole, in its threads, while its bytes are looked through here.
+
+pandas maps a file and parses it in place, with all processors and without Python's lock, which no way of feeding it
+block by block comes near. It reads what no number of a well-formed table is, though: a record that is too short, one
+with a quote somewhere, ``True``. What it makes of a file counts only where none of this can be; any other file is read
+block by block, in the same pieces, and what is wrong with it is told then.
+
+A file that is cut short while it is mapped ends the process that reads it, so that it is mapped only while
+:func:`~nntrain.data.lease.nobody_writes`.
+"""
+
+from __future__ import annotations
+
+import codecs
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+
+from nntrain.core.processors import processors
+from nntrain.data.available_memory import available_memory
+from nntrain.data.header import Header
+from nntrain.data.lease import nobody_writes
+from nntrain.data.marks import NEWLINE
+from nntrain.data.parsing import BlockParser, may_hold_truth
+from nntrain.data.piece_store import Block
+from nntrain.data.pieces import Array, Piece
+from nntrain.data.source import PlainFile
+
+LEAST_BYTES = 8 << 20
+"""Smaller files are read block by block: pandas has one thread for what is below 5 MiB."""
+_BYTES_A_CELL = 16
+"""pandas holds each number twice for a moment."""
+
+
+def read_whole(
+    file: PlainFile, header: Header, parser: BlockParser, first: memoryview, rows: int, size: int
+) -> Iterator[tuple[Block, Sequence[Piece]]] | None:
+    """Return the blocks of a file, each with one piece a column, or None where it must be read block by block.
+
+    Args:
+        file: UTF-8, or what is the same in it.
+        header: of the file.
+        parser: planned by the first block.
+        first: the bytes of the first block.
+        rows: of the first block.
+        size: about how many bytes a block shall have.
+    """
+    cells = file.status.st_size * rows * len(header.names) // max(1, len(first))
+    if (
+        file.status.st_size < LEAST_BYTES
+        or file.is_packed
+        or file.head.startswith(codecs.BOM_UTF8)
+        or not parser.reads_whole_files
+        or not _is_plain(bytes(first))
+        or processors() == 1
+        or cells * _BYTES_A_CELL > available_memory() // 4
+    ):
+        return None
+    with nobody_writes(file.path) as is_safe:
+        if not is_safe:
+            return None
+        with ThreadPoolExecutor(1) as other:
+            try:
+                parsing = other.submit(parser.parse_file, file.path, header.start)
+            except RuntimeError:  # there can be no further thread
+                return None
+            blocks = _looked_through(file, header, size)
+            columns = parsing.result()
+    if blocks is None or columns is None or sum(block.rows for block in blocks) != len(columns[0]):
+        return None
+    return _cut(blocks, columns, parser)
+
+
+def _looked_through(file: PlainFile, header: Header, size: int) -> list[Block] | None:
+    """Return where the records of a file stand, each on one line; None where a byte may mean something else."""
+    blocks: list[Block] = []
+    at, start, line, rows = 0, header.start, header.line, 0
+    for content in file.blocks():
+        skipped = max(0, header.start - at)
+        text = content[skipped:] if skipped else content
+        if b"\r" in content[:skipped] or not _is_plain(text):
+            return None
+        last = text.rfind(b"\n")
+        if last >= 0:
+            rows += int(
+                np.count_nonzero(np.frombuffer(text, np.uint8) == NEWLINE)
+            )  # three times as fast as bytes.count
+            end = at + skipped + last + 1
+            if end - start >= size:
+                blocks.append(Block(start, end, rows, line))
+                start, line, rows = end, line + rows, 0
+        at += len(content)
+    if at > start:
+        is_open = last + 1 < len(text)  # the last line does not end; the clean text has the newline
+        blocks.append(Block(start, at + is_open, rows + is_open, line))
+    return blocks
+
+
+def _is_plain(text: bytes) -> bool:
+    """Whether numbers have one reading in a text: no quote, one kind of line end, and nothing like ``True``."""
+    return text.isascii() and not any(byte in text for byte in (b'"', b"\r", b"\0")) and not may_hold_truth(text)
+
+
+def _cut(
+    blocks: Sequence[Block], columns: Sequence[Array], parser: BlockParser
+) -> Iterator[tuple[Block, Sequence[Piece]]]:
+    row = 0
+    for block in blocks:
+        rows = slice(row, row + block.rows)
+        yield block, parser.finished({i: column[rows] for i, column in enumerate(columns)})
+        row = rows.stop
