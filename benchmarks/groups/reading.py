@@ -31,6 +31,13 @@ def floats(random: np.random.Generator) -> tuple[list[str], list[str]]:
     return [f"x{i}" for i in range(20)], [",".join(map(repr, row)) for row in cells.tolist()]
 
 
+def full_floats(random: np.random.Generator) -> tuple[list[str], list[str]]:
+    """Return names and rows of 20 numbers with all the digits that Python writes, mostly 16 to 18."""
+    return [f"x{i}" for i in range(20)], [
+        ",".join(map(repr, row)) for row in random.normal(size=(_PIECE_ROWS, 20)).tolist()
+    ]
+
+
 def pixels(random: np.random.Generator) -> tuple[list[str], list[str]]:
     """Return names and rows of 785 whole numbers from 0 to 255, most of them 0."""
     cells = random.integers(0, 256, (_PIECE_ROWS, 785)) * (random.random((_PIECE_ROWS, 785)) < 0.3)
@@ -48,14 +55,23 @@ def mixed(random: np.random.Generator) -> tuple[list[str], list[str]]:
     return [f"x{i}" for i in range(14)], rows
 
 
+def quoted(random: np.random.Generator) -> tuple[list[str], list[str]]:
+    """Return names and rows of 10 numbers, and text of a few kinds in quotes."""
+    rows = [",".join(row.split(",")[:10]) for row in floats(random)[1]]
+    kinds = random.integers(0, 20, _PIECE_ROWS).tolist()
+    return [f"x{i}" for i in range(11)], [f'{row},"kind {kind}"' for row, kind in zip(rows, kinds, strict=True)]
+
+
 CASES: dict[str, tuple[Callable[[np.random.Generator], tuple[list[str], list[str]]], dict[int, str], str]] = {
     "20 columns of floats": (floats, {}, "float64"),
+    "20 columns of floats, all digits": (full_floats, {}, "float64"),
     "785 columns of pixels": (pixels, {}, "int64"),
     "floats, whole numbers and text": (
         mixed,
         {8: "int64", 9: "int64", 10: "int64", 11: "int64", 13: "category"},
         "float64",
     ),
+    "floats, and text in quotes": (quoted, {10: "category"}, "float64"),
 }
 """What makes the rows; the types that pandas is told of some columns, and of all others."""
 

@@ -1,4 +1,4 @@
-"""Blocks without quotes, read with passes of NumPy over the bytes; what is unusual in them is left to others."""
+"""Blocks read with passes of NumPy over the bytes; what is unusual in them is left to others."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from nntrain.core.array import distinct_values
 from nntrain.data.decimals import MOST_DIGITS, decimals
 from nntrain.data.faults import LONGEST_CELL
 from nntrain.data.grammar import OTHER, Grammar
-from nntrain.data.marks import NEWLINE, QUOTE
+from nntrain.data.marks import NEWLINE, QUOTE, occurrences
 from nntrain.data.pieces import Array, Piece, Positions, Texts, coded
 from nntrain.data.words import BYTES, FARTHEST, Words
 
@@ -32,6 +32,17 @@ class _Cells(NamedTuple):
     points: Positions
     ends: Positions
 
+    def unquoted(self, text: Array) -> bool:
+        """Leave out the quotes around cells, and return whether there are no others in a text of these cells alone."""
+        quoted = np.flatnonzero(text.take(self.starts) == QUOTE)
+        starts, points, ends = (places.reshape(-1) for places in self)
+        starts[quoted] += 1
+        ends[quoted] -= 1
+        if (ends < starts).any() or not (text[ends[quoted]] == QUOTE).all():
+            return False
+        np.minimum(points, ends, out=points)
+        return occurrences(text, QUOTE) == 2 * len(quoted)
+
     def of(self, columns: Sequence[int]) -> _Cells:
         """Return those of some columns."""
         if len(columns) == self.ends.shape[1]:
@@ -40,7 +51,7 @@ class _Cells(NamedTuple):
 
 
 class PlainCells:
-    """Reads columns of blocks without quotes.
+    """Reads columns of blocks in which a quote is the first or the last of a cell, and no cell holds a separator.
 
     Args:
         width: the number of columns.
@@ -66,7 +77,8 @@ class PlainCells:
     ) -> tuple[int, dict[int, Piece]] | None:
         """Return the number of rows, and the columns (rows,) that were read: float64 with NaN for missing, or texts.
 
-        None where there is a quote, a blank line, a record of another number of cells, or one of enormous length.
+        None where there is a quote within a cell, a blank line, a record of another number of cells, or one of
+        enormous length.
 
         Args:
             block: to read.
@@ -77,17 +89,18 @@ class PlainCells:
             return None
         words = self._own_words()
         words.load(block)
-        rows, row, begin = words.count(NEWLINE), 0, 0
+        rows, row, begin = occurrences(words.bytes, NEWLINE), 0, 0
         values = {i: np.empty(rows) for columns in numeric for i in columns}
         texts: list[_Cells] = []
         while begin < words.bytes.size:
-            cells = self._cells(words.bytes, begin)
-            if cells is None:
+            found_cells = self._cells(words.bytes, begin)
+            if found_cells is None:
                 return None
+            cells, stop = found_cells
             for columns in numeric:
                 self._numbers(words, cells, columns, values, slice(row, row + len(cells.ends)))
             texts.append(cells.of(text))
-            row, begin = row + len(cells.ends), int(cells.ends[-1, -1]) + 1
+            row, begin = row + len(cells.ends), stop
         found: dict[int, Piece] = dict(values)
         for at, i in enumerate(text):
             starts, ends = (np.concatenate([cells[side][:, at] for cells in texts]) for side in (0, 2))
@@ -103,13 +116,14 @@ class PlainCells:
         words: Words = self._memory.words
         return words
 
-    def _cells(self, text: Array, begin: int) -> _Cells | None:
-        """Return the cells of some whole records from an offset on; None where a record is not as it must be."""
+    def _cells(self, text: Array, begin: int) -> tuple[_Cells, int] | None:
+        """Return the cells of some whole records from an offset on, and where these end.
+
+        None where a record is not as it must be.
+        """
         size = _STEP
         while True:
             step = text[begin : begin + size]
-            if (step == QUOTE).any():
-                return None
             is_newline = step == NEWLINE
             is_mark = is_newline | (step == self._delimiter)
             is_mark |= step == self._point
@@ -138,9 +152,13 @@ class PlainCells:
         np.add(ends[:-1], 1, out=starts[1:])
         if (record_ends - starts[:: self._width]).max() > LONGEST_CELL:
             return None
-        for places in (starts, points, ends) if begin else ():
+        stop = int(ends[-1]) + 1
+        cells = _Cells(*(places.reshape(-1, self._width) for places in (starts, points, ends)))
+        if (step == QUOTE).any() and not cells.unquoted(step[:stop]):
+            return None
+        for places in cells if begin else ():
             places += begin
-        return _Cells(*(places.reshape(-1, self._width) for places in (starts, points, ends)))
+        return cells, begin + stop
 
     def _numbers(
         self, words: Words, cells: _Cells, columns: Sequence[int], values: dict[int, Array], rows: slice

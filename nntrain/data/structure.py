@@ -14,7 +14,7 @@ import numpy as np
 from nntrain.data import faults
 from nntrain.data.clean_text import CleanText
 from nntrain.data.faults import LONGEST_CELL, SHOWN_PROBLEMS, Faults
-from nntrain.data.marks import BLANK_BYTES, NEWLINE, QUOTE, Bytes, Marks, Mask, Positions, starts_of
+from nntrain.data.marks import BLANK_BYTES, NEWLINE, QUOTE, Bytes, Marks, Mask, Positions, occurrences, starts_of
 from nntrain.errors import DataError, Problem, quote
 
 _LONGEST_RECORD = 8 << 20
@@ -67,7 +67,7 @@ def record_end(data: bytes, begin: int, stop: int) -> int:
     end = max(begin, data.rfind(b"\n", begin, stop) + 1)
     if data.find(b'"', begin, end) < 0:  # much quicker than to count them
         return end
-    quotes = data.count(b'"', begin, end)
+    quotes = occurrences(np.frombuffer(data, np.uint8, end - begin, begin), QUOTE)
     while quotes % 2:  # what follows the last quote stands inside quotes
         before = max(begin, data.rfind(b"\n", begin, data.rfind(b'"', begin, end)) + 1)
         quotes -= data.count(b'"', before, end)

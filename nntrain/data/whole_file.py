@@ -21,7 +21,7 @@ from nntrain.core.processors import processors
 from nntrain.data.available_memory import available_memory
 from nntrain.data.header import Header
 from nntrain.data.lease import nobody_writes
-from nntrain.data.marks import NEWLINE
+from nntrain.data.marks import NEWLINE, occurrences
 from nntrain.data.parsing import BlockParser, may_hold_truth
 from nntrain.data.piece_store import Block
 from nntrain.data.pieces import Array, Piece
@@ -83,9 +83,7 @@ def _looked_through(file: PlainFile, header: Header, size: int) -> list[Block] |
             return None
         last = text.rfind(b"\n")
         if last >= 0:
-            rows += int(
-                np.count_nonzero(np.frombuffer(text, np.uint8) == NEWLINE)
-            )  # three times as fast as bytes.count
+            rows += occurrences(np.frombuffer(text, np.uint8), NEWLINE)
             end = at + skipped + last + 1
             if end - start >= size:
                 blocks.append(Block(start, end, rows, line))

@@ -20,7 +20,6 @@ FARTHEST = 32
 """How far before the end of a stretch its words may reach."""
 
 _LEAD = FARTHEST + BYTES
-_STEP = 1 << 17
 _LITTLE = np.dtype("<u8")
 _NOTHING = np.uint64(0)
 _WHOLE = [(1 << 64) - (1 << (64 - 8 * count)) for count in range(BYTES + 1)]
@@ -54,10 +53,6 @@ class Words:
             self._words = np.empty(needed, _LITTLE)
         self.bytes = self._words.view(np.uint8)[_LEAD : _LEAD + size]
         self.bytes[:] = np.frombuffer(text, np.uint8)
-
-    def count(self, byte: int) -> int:
-        """Return how often a byte stands in the text."""
-        return sum(int(np.count_nonzero(self.bytes[i : i + _STEP] == byte)) for i in range(0, self.bytes.size, _STEP))
 
     def before(
         self, ends: Positions, lengths: Positions, most: int = FARTHEST, base: np.uint64 = _NOTHING

@@ -1,6 +1,9 @@
-"""Columns read from blocks without quotes: what the grammar makes of their cells, or nothing."""
+"""Columns read from blocks that are nearly plain: what the grammar makes of their cells, or nothing."""
 
 from __future__ import annotations
+
+import csv
+import io
 
 import numpy as np
 import pytest
@@ -71,10 +74,40 @@ def test_a_column_with_many_unusual_cells_is_left() -> None:
 
 @pytest.mark.parametrize(
     "block",
-    ['"1";2\n', "1;2\n\n3;4\n", "1\n2;3;4\n", "1;2\n3;4;5\n", "1;2\n3\n4;5;6\n", "1;2\n" + "3" * 200_000 + ";4\n"],
+    ["1;2\n\n3;4\n", "1\n2;3;4\n", "1;2\n3;4;5\n", "1;2\n3\n4;5;6\n", "1;2\n" + "3" * 200_000 + ";4\n"],
 )
 def test_irregular_blocks_are_left(block: str) -> None:
     assert PlainCells(2, ord(";"), Grammar()).read(memoryview(block.encode()), [[0, 1]], []) is None
+
+
+@given(st.lists(st.text('ab"; .1\n', max_size=4), min_size=2, max_size=20), st.integers(1, 20))
+def test_quotes_around_cells_are_left_out(cells: list[str], step: int) -> None:
+    cells = cells[: len(cells) // 2 * 2]
+    out = io.StringIO(newline="")
+    csv.writer(out, delimiter=";", lineterminator="\n", quoting=csv.QUOTE_ALL).writerows(
+        zip(cells[::2], cells[1::2], strict=True)
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(plain_cells, "_STEP", step)
+        read = PlainCells(2, ord(";"), Grammar()).read(memoryview(out.getvalue().encode()), [], [0, 1])
+    if any(set(cell) & set('";\n') for cell in cells):
+        assert read is None
+        return
+    assert read is not None
+    found = [piece.cells(slice(None)).tolist() for piece in (read[1][0], read[1][1]) if isinstance(piece, Texts)]
+    assert found == [cells[::2], cells[1::2]]
+
+
+def test_quoted_numbers_are_numbers() -> None:
+    found = piece(["1.5", '"2.5"', '"-3"', '""', "4"])
+    np.testing.assert_array_equal(np.asarray(found), [1.5, 2.5, -3, np.nan, 4])
+
+
+@pytest.mark.parametrize(
+    "block", ['"1;2\n', '1";2\n', '"1"2";3\n', '";2\n', '1;"\n', '"a";b" c\n', ' "1";2\n', '"1""";2\n']
+)
+def test_other_quotes_are_left(block: str) -> None:
+    assert PlainCells(2, ord(";"), Grammar()).read(memoryview(block.encode()), [], [0, 1]) is None
 
 
 def test_one_column_is_left_for_a_blank_line_would_be_a_cell() -> None:
