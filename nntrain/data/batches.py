@@ -177,6 +177,14 @@ class Dataset:
         """Return outputs (N, K) or (N, T, K) as rows (L, K), one for each of :meth:`labels` or :meth:`answers`."""
         return outputs[self.steps_there(order)] if self.per_step else outputs
 
+    def describe(self, rows: Array, most: int = 8) -> str:
+        """Return the lines on which some rows of the table (L,), one at least, begin, in words."""
+        rows = np.sort(rows)
+        if self.table is None:
+            return f"rows {_listed(rows[:most].tolist(), len(rows))}"
+        places = self.table.places(rows[:most])
+        return f"{places[0][0]}, lines {_listed([line for _, line in places], len(rows))}"
+
     def steps_there(self, order: Array | None = None) -> Array:
         """Return (N, T) bool, false where a step is padding."""
         assert self.lengths is not None, "only sequences have steps"
@@ -305,15 +313,10 @@ class Loader:
             return float(self.labels_between(start, end))
         return float(weight[start:end].sum(dtype=np.float64))
 
-    def describe_rows(self, start: int, end: int, most: int = 8) -> str:
+    def describe_rows(self, start: int, end: int) -> str:
         """Return the lines that the examples from ``start`` to ``end`` of the epoch's order begin on, in words."""
         rows = self.dataset.rows[self.order[start:end]]
-        rows = np.sort(rows if rows.ndim == 1 else rows[:, 0])
-        table = self.dataset.table
-        if table is None:
-            return f"rows {_listed(rows[:most].tolist(), len(rows))}"
-        places = table.places(rows[:most])
-        return f"{places[0][0]}, lines {_listed([line for _, line in places], len(rows))}"
+        return self.dataset.describe(rows if rows.ndim == 1 else rows[:, 0])
 
 
 def _example_weights(dataset: Dataset) -> Array | None:

@@ -18,7 +18,7 @@ from nntrain.data.header import Header, checked_delimiter, read_header
 from nntrain.data.parallel_blocks import ParallelBlocks, Parsed
 from nntrain.data.parsing import BlockParser
 from nntrain.data.piece_store import Block, MemoryStore, Store, Stored
-from nntrain.data.pieces import Piece, Positions, Texts, coded, length
+from nntrain.data.pieces import Piece, Positions, Texts, coded, length, numbers_of
 from nntrain.data.source import PlainFile
 from nntrain.data.structure import Checked, Structure, cut_blocks, record_end
 from nntrain.data.whole_file import read_whole
@@ -151,7 +151,9 @@ def read_blocks(
     reader = _Reader(text, shown, header, parser)
     whole = reader.whole(file) if file is not None and is_utf8(options.encoding) else None
     for block, pieces in whole or reader.blocks():
-        store.add(block, pieces, keep=whole is not None)
+        # Of numbers that have become narrower the wide ones are not to be kept beside them.
+        keep = whole is not None and all(numbers_of(piece).dtype == np.float64 for piece in pieces)
+        store.add(block, pieces, keep=keep)
     if not store.blocks:
         raise DataError("a header and 0 data rows, expected at least 1 row", path=shown)
     notices = [notice.removeprefix(f"{shown}: ") for notice in header.notices]

@@ -10,6 +10,7 @@ from __future__ import annotations
 import codecs
 import csv
 import io
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -211,12 +212,13 @@ class BlockParser:
         """
         import pandas
 
-        dialect: dict[str, Any] = {**self._dialect(), "dtype": np.float64, "na_values": self._tokens}
+        # A name is nothing but a name here: neither an address, nor does its ending say how the file is packed.
+        name, dialect = os.path.abspath(path), {**self._dialect(), "dtype": np.float64, "compression": None}  # noqa: PTH100
         try:
-            with Path(path).open("rb") as file:
+            with Path(name).open("rb") as file:
                 lines = file.read(start).count(b"\n")
             with np.errstate(all="ignore"):
-                frame = pandas.read_csv(path, skiprows=lines, **dialect)
+                frame = pandas.read_csv(name, skiprows=lines, na_values=self._tokens, **dialect)
         except (ValueError, OverflowError, OSError, MemoryError, RuntimeError):  # RuntimeError: no further thread
             return None
         if not len(frame) or frame.shape[1] != self._width or not isinstance(frame.index, pandas.RangeIndex):

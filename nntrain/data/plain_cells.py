@@ -32,7 +32,7 @@ class _Cells(NamedTuple):
     points: Positions
     ends: Positions
 
-    def unquoted(self, text: Array) -> bool:
+    def unquote(self, text: Array) -> bool:
         """Leave out the quotes around cells, and return whether there are no others in a text of these cells alone."""
         quoted = np.flatnonzero(text.take(self.starts) == QUOTE)
         starts, points, ends = (places.reshape(-1) for places in self)
@@ -154,7 +154,7 @@ class PlainCells:
             return None
         stop = int(ends[-1]) + 1
         cells = _Cells(*(places.reshape(-1, self._width) for places in (starts, points, ends)))
-        if (step == QUOTE).any() and not cells.unquoted(step[:stop]):
+        if (step == QUOTE).any() and not cells.unquote(step[:stop]):
             return None
         for places in cells if begin else ():
             places += begin

@@ -12,6 +12,7 @@ import numpy as np
 
 from nntrain.core.arithmetic import in_training
 from nntrain.core.array import Array
+from nntrain.data.batches import Dataset
 from nntrain.errors import NumericError
 from nntrain.train.callbacks.base import Callback, EpochRow
 from nntrain.train.evaluation import Evaluator
@@ -222,7 +223,9 @@ class Trainer:
         if self.validation is not None:
             outputs = self.step.replicas.validation_outputs(self.evaluator)
             judged = self.evaluator.judge(self.validation.judged(outputs), self.validation.labels())
-            row["val_loss"] = self._checked(judged.loss, epoch)
+            if judged.loss is not None and not math.isfinite(judged.loss):
+                raise self._spoilt_validation(judged.loss, epoch, self.validation, outputs)
+            row["val_loss"] = judged.loss
         row |= {f"train_{name}": value for name, value in train_metrics.items()}
         if self.validation is not None:
             row |= {f"val_{name}": value for name, value in judged.metrics.items()}
@@ -235,11 +238,12 @@ class Trainer:
         if spoilt is not None:
             raise self._diverged(f"{spoilt} after epoch {self.state.epoch + 1}")
 
-    def _checked(self, val_loss: float | None, epoch: int) -> float | None:
-        """Return the validation loss; one that is not finite ends the run before its epoch counts."""
-        if val_loss is None or math.isfinite(val_loss):
-            return val_loss
-        raise self._diverged(f"the validation loss became {val_loss} at epoch {epoch}")
+    def _spoilt_validation(self, loss: float, epoch: int, data: Dataset, outputs: Array) -> NumericError:
+        """Return the error that ends the run before its epoch counts, with the lines of the rows to blame."""
+        labels = data.labels()
+        rows = labels.rows[~np.isfinite(self.evaluator.loss.rows(data.judged(outputs), labels.target))]
+        notes = [f"the rows: {data.describe(rows)}"] if len(rows) else []
+        return self._diverged(f"the validation loss became {loss} at epoch {epoch}", notes)
 
     def _diverged(self, reason: str, notes: Sequence[str] = (), learning_rate: float | None = None) -> NumericError:
         self.state.stop("diverged", reason)

@@ -111,6 +111,19 @@ def test_options_are_heeded(
     assert wholes == [True]
 
 
+@pytest.mark.parametrize("name", ["x.zip", "x.csv.gz", "x.zst", "~x.csv", "http:/x.csv"])
+def test_names_are_nothing_but_names(
+    name: str, tmp_path: Path, wholes: list[bool], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(whole_file, "LEAST_BYTES", 0)
+    monkeypatch.chdir(tmp_path)
+    Path(name).parent.mkdir(exist_ok=True)
+    Path(name).write_text("a,b\n" + "1.5,2.5\n" * 300)
+    given = name.replace(":/", "://")
+    assert read_table([given], stream=False).rows == 300
+    assert wholes == [True]
+
+
 @pytest.fixture(scope="module")
 def large(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     """Return the lines of a large file of numbers."""

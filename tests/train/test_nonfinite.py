@@ -111,6 +111,14 @@ def test_validation_alone_not_finite(make_trainer: Any) -> None:
     assert all(np.isfinite(array).all() for array in arrays.values())
 
 
+def test_the_validation_rows_to_blame_are_named(make_trainer: Any) -> None:
+    trainer, _ = make_trainer([], loss="mse")
+    trainer.validation.x[2] = np.inf
+    message, notes = failure(trainer)
+    assert message.startswith("the validation loss became ")
+    assert f"the rows: rows {trainer.validation.rows[2]}" in notes
+
+
 def test_spoilt_weights_are_never_saved(make_trainer: Any) -> None:
     trainer, memory = make_trainer([], loss="mse", every_seconds=0.0, epochs=3, validation=False)
     update = trainer.step.optimizer.update_lane
