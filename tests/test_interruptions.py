@@ -243,6 +243,7 @@ def test_a_signal_while_an_interruption_is_told_shows_no_traceback() -> None:
 import os, signal
 from nntrain.cli.signals import INTERRUPTION, Interrupted
 INTERRUPTION.install()
+INTERRUPTION.advice = "  help: do that\\n"
 try:
     os.kill(os.getpid(), signal.SIGINT)
 except Interrupted:
@@ -250,7 +251,7 @@ except Interrupted:
     print("still here")
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stdout, done.stderr) == (130, "", "error: interrupted\n")
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "error: interrupted\n  help: do that\n")
 
 
 @pytest.mark.parametrize("stream", ["stdout", "stderr"])

@@ -110,6 +110,8 @@ def train_watched(
         progress.append(Progress(output, trainer.epochs, trainer.updates_per_epoch, trainer.state.step, seen))
         return progress[0]
 
+    if interrupted is None:
+        INTERRUPTION.advice = f"  help: go on with: {resume_command(run.path)}\n"
     with INTERRUPTION.deferred():
         try:
             return train(experiment, run, observer, interrupted or INTERRUPTION.reason)

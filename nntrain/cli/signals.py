@@ -31,10 +31,12 @@ class Interruption:
 
     Attributes:
         number: the first signal that came, or None.
+        advice: what can be done after the process was ended where it stands, or "".
     """
 
     def __init__(self) -> None:
         self.number: int | None = None
+        self.advice = ""
         self._deferred = False
         self._raised = False
 
@@ -82,7 +84,7 @@ class Interruption:
         is_first = self.number is None
         self.number = self.number or number
         if self._raised:
-            _leave(number)
+            self._leave(number)
         if not self._deferred or (number == signal.SIGINT and not is_first):
             self._raise(number)
 
@@ -93,14 +95,13 @@ class Interruption:
     def _take_up(self, unraisable: Any) -> None:
         """Leave where a signal's exception cannot go on, as out of a callback of Python's own: it would be lost."""
         if isinstance(unraisable.exc_value, Interrupted):
-            _leave(unraisable.exc_value.number)
+            self._leave(unraisable.exc_value.number)
         sys.__unraisablehook__(unraisable)
 
-
-def _leave(number: int) -> NoReturn:
-    with suppress(OSError):  # the terminal may have gone
-        os.write(2, b"error: interrupted\n")
-    os._exit(128 + number)
+    def _leave(self, number: int) -> NoReturn:
+        with suppress(OSError):  # the terminal may have gone
+            os.write(2, f"error: interrupted\n{self.advice}".encode(errors="surrogateescape"))
+        os._exit(128 + number)
 
 
 INTERRUPTION = Interruption()

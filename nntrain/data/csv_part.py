@@ -151,13 +151,16 @@ def read_blocks(
     reader = _Reader(text, shown, header, parser)
     whole = reader.whole(file) if file is not None and is_utf8(options.encoding) else None
     for block, pieces in whole or reader.blocks():
-        # Of numbers that have become narrower the wide ones are not to be kept beside them.
-        keep = whole is not None and all(numbers_of(piece).dtype == np.float64 for piece in pieces)
-        store.add(block, pieces, keep=keep)
+        store.add(block, pieces, keep=whole is not None and _are_mostly_wide(pieces))
     if not store.blocks:
         raise DataError("a header and 0 data rows, expected at least 1 row", path=shown)
     notices = [notice.removeprefix(f"{shown}: ") for notice in header.notices]
     return Layout(header.delimiter, header.names, notices, header.looks_like_data)
+
+
+def _are_mostly_wide(pieces: Sequence[Piece]) -> bool:
+    """Whether few numbers have become narrower, so that the wide ones may be kept for the sake of the others."""
+    return 2 * sum(numbers_of(piece).dtype == np.float64 for piece in pieces) >= len(pieces)
 
 
 def layout_from(plain: Mapping[str, Any]) -> Layout:

@@ -10,9 +10,7 @@ from __future__ import annotations
 import codecs
 import csv
 import io
-import os
 from collections.abc import Iterable, Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -45,6 +43,9 @@ class BlockParser:
         delimiter: one ASCII character.
         grammar: what a number and a missing cell is.
         small: whether to do without pandas.
+
+    Attributes:
+        tokens: the cells that mean a missing number.
     """
 
     def __init__(self, width: int, delimiter: str, grammar: Grammar, small: bool) -> None:
@@ -52,7 +53,7 @@ class BlockParser:
         self._delimiter = delimiter
         self._grammar = grammar
         self._small = small
-        self._tokens = grammar.tokens()
+        self.tokens = grammar.tokens()
         self._kinds: list[int] = [TEXT] * width
         self.is_planned = False
         self._may_be_small_numbers = not small and not grammar.has_missing_numbers
@@ -67,7 +68,7 @@ class BlockParser:
         wanted = max(_LEAST_ROWS, min(_MOST_ROWS, _SAMPLED_CELLS // self._width))
         picked = distinct_values(np.linspace(0, block.rows - 1, wanted).astype(np.intp))
         records = [_record(block, row) for row in picked]
-        columns = list(zip(*self._plain_rows(b"".join(records)), strict=True))
+        columns = list(zip(*self.plain_rows(b"".join(records)), strict=True))
         self._kinds = [self._kind(cells) for cells in columns]
         self._plain_columns = [
             self._plain_cells.may_read(cells, kind == TEXT) for cells, kind in zip(columns, self._kinds, strict=True)
@@ -127,7 +128,7 @@ class BlockParser:
         if not self._small:
             read = self._read(block, dict.fromkeys(columns, _CELLS))
             return [piece for piece in read if isinstance(piece, Texts)]
-        cells = list(zip(*self._plain_rows(block.body), strict=True))
+        cells = list(zip(*self.plain_rows(block.body), strict=True))
         return [texts_of(cells[i]) for i in columns]
 
     def _kind(self, cells: Sequence[str]) -> int:
@@ -137,7 +138,8 @@ class BlockParser:
             return INTEGER  # where some number means missing, only float64 has a place for it
         return FLOAT if (self._grammar.convert(cells)[1] != OTHER).all() else TEXT
 
-    def _plain_rows(self, body: memoryview | bytes) -> Iterator[list[str]]:
+    def plain_rows(self, body: memoryview | bytes) -> Iterator[list[str]]:
+        """Return the cells of each record of a text."""
         text = str(body, "utf-8")
         return csv.reader(io.StringIO(text, newline=""), delimiter=self._delimiter)
 
@@ -163,10 +165,10 @@ class BlockParser:
         import pandas
 
         types: Any = {i: _TYPES[kind] for i, kind in kinds.items()}
-        missing: Any = {i: self._tokens for i, kind in kinds.items() if kind == FLOAT}
+        missing: Any = {i: self.tokens for i, kind in kinds.items() if kind == FLOAT}
         if len(set(kinds.values())) == 1:  # pandas is much slower with one entry for each of many columns
-            types, missing = types.popitem()[1], self._tokens
-        dialect: dict[str, Any] = {**self._dialect(), "dtype": types, "na_values": missing}
+            types, missing = types.popitem()[1], self.tokens
+        dialect: dict[str, Any] = {**self.dialect(), "dtype": types, "na_values": missing}
         with np.errstate(all="ignore"):
             frame = pandas.read_csv(
                 _Reader(block.body),  # type: ignore[call-overload]
@@ -183,7 +185,7 @@ class BlockParser:
             for (i, kind), (_, column) in zip(sorted(kinds.items()), frame.items(), strict=True)
         ]
 
-    def _dialect(self) -> dict[str, Any]:
+    def dialect(self) -> dict[str, Any]:
         """Return what pandas is told in any case."""
         return {
             "sep": self._delimiter,
@@ -196,39 +198,15 @@ class BlockParser:
         }
 
     @property
-    def reads_whole_files(self) -> bool:
-        """Whether :meth:`parse_file` may do: where all columns are planned as numbers of no special kind."""
+    def has_usual_numbers(self) -> bool:
+        """Whether there are columns planned as numbers, where no number means missing, and some are large or broken."""
         usual = self.is_planned and not self._grammar.has_missing_numbers and not self._may_be_small_numbers
-        return usual and max(self._kinds) < TEXT
+        return usual and min(self._kinds) < TEXT
 
-    def parse_file(self, path: str, start: int) -> list[Array] | None:
-        """Return the numbers (rows,) of the columns of a file, float64 with NaN for missing.
-
-        None where one is none, or may not be exact, and where a record has another number of cells.
-
-        Args:
-            path: a file without quotes, whose letters spell no ``True`` and no ``False``.
-            start: where in it the first record begins, at the begin of a line.
-        """
-        import pandas
-
-        # A name is nothing but a name here: neither an address, nor does its ending say how the file is packed.
-        name, dialect = os.path.abspath(path), {**self._dialect(), "dtype": np.float64, "compression": None}  # noqa: PTH100
-        try:
-            with Path(name).open("rb") as file:
-                lines = file.read(start).count(b"\n")
-            with np.errstate(all="ignore"):
-                frame = pandas.read_csv(name, skiprows=lines, na_values=self._tokens, **dialect)
-        except (ValueError, OverflowError, OSError, MemoryError, RuntimeError):  # RuntimeError: no further thread
-            return None
-        if not len(frame) or frame.shape[1] != self._width or not isinstance(frame.index, pandas.RangeIndex):
-            return None
-        columns = [frame[i].to_numpy() for i in range(self._width)]
-        # A record with fewer cells than others lacks the last one; pandas refuses one with more, or takes its first
-        # cell for a name, and then the last cell of all others for missing.
-        if np.isnan(columns[-1]).any() or any(_reaches(column, EXACT_LIMIT) for column in columns):
-            return None
-        return [column if np.count_nonzero(column) == len(column) else column + 0.0 for column in columns]  # no -0.0
+    @property
+    def columns_of_text(self) -> list[int]:
+        """The numbers of the columns that are planned as texts."""
+        return [i for i, kind in enumerate(self._kinds) if kind == TEXT]
 
     def _piece(self, block: Checked, i: int, kind: int, column: Any) -> Piece:
         if kind == TEXT:
@@ -248,13 +226,13 @@ class BlockParser:
             if isinstance(array, Texts):
                 continue
             if array.dtype == np.float64:
-                if _reaches(array, FLOAT32_LIMIT):
+                if reaches(array, FLOAT32_LIMIT):
                     yield i
                     continue
                 row = int(np.isnan(array).argmin()) if np.isnan(array[0]) else 0
             if array[row] in (0, 1):
                 if row not in records:
-                    records[row] = next(self._plain_rows(_record(block, row)))
+                    records[row] = next(self.plain_rows(_record(block, row)))
                 if self._grammar.number(records[row][i]) is None:
                     yield i
 
@@ -315,7 +293,7 @@ def _kind_of(piece: Piece) -> int:
     return TEXT if isinstance(piece, Texts) else INTEGER if piece.dtype.kind in "iu" else FLOAT
 
 
-def _reaches(numbers: Any, limit: float) -> bool:
+def reaches(numbers: Any, limit: float) -> bool:
     """Whether the magnitude of one of some numbers is so large."""
     if numbers.min() > -limit and numbers.max() < limit:  # neither is so where one is missing
         return False

@@ -10,7 +10,8 @@ from annotated_types import Ge
 from nntrain.core.array import Array, Shape
 from nntrain.core.initializers import InitializerLike
 from nntrain.core.layer import LAYERS
-from nntrain.layers.recurrent import EachGate, Recurrent, Unrolled
+from nntrain.layers.each_gate import EachGate
+from nntrain.layers.recurrent import Recurrent, Unrolled
 from nntrain.layers.step_products import copy_in_blocks, in_parts, parts_of_product
 
 
@@ -111,7 +112,7 @@ class GRU(Recurrent):
     def forward_views(self, batch: Unrolled, step: int) -> tuple[Array, ...]:
         kept, inputs, states = batch.kept[step], batch.inputs, slice(self.features + 1, None)
         sums, rows = (kept[:3] if self.reset == "after" else kept[1:3]), inputs.shape[2]
-        in_memory = in_parts(sums.reshape(-1, rows), self.parts_of_sums(len(sums), rows))
+        in_memory = in_parts(sums.reshape(len(sums) * self.units, rows), self.parts_of_sums(len(sums), rows))
         views = inputs[step], in_memory, kept[1:3], *kept, kept[4:6], kept[2:4]
         return *views, inputs[step, states], inputs[step + 1, states]
 

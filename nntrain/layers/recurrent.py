@@ -24,9 +24,9 @@ from typing import ClassVar
 import numpy as np
 
 from nntrain.core.array import Array, Shape
-from nntrain.core.initializers import INITIALIZERS, Initializer, InitializerLike
+from nntrain.core.initializers import INITIALIZERS, InitializerLike
 from nntrain.core.layer import Context, Layer
-from nntrain.core.parameter import Parameter
+from nntrain.layers.each_gate import EachGate
 from nntrain.layers.step_order import StepOrder
 from nntrain.layers.step_products import copy_in_blocks, in_parts, panels, parts_of_product, product_with
 
@@ -38,24 +38,6 @@ LINE = 64
 
 MOST_UNROLLED = 8
 """Shapes of batches whose views are kept; a training run has two, and a service not many."""
-
-
-class EachGate(Initializer):
-    """First values gate by gate: each block (..., units) is drawn as a matrix of its own, then raised by a number.
-
-    Args:
-        initializer: draws a block.
-        raised: what is added to each gate's block; as many as there are gates.
-    """
-
-    def __init__(self, initializer: Initializer, raised: Sequence[float]) -> None:
-        self.initializer = initializer
-        self.raised = raised
-
-    def sample(self, parameter: Parameter, generator: np.random.Generator) -> Array:
-        units = parameter.shape[-1] // len(self.raised)
-        block = Parameter(parameter.name, (*parameter.shape[:-1], units), self.initializer, fans=parameter.fans)
-        return np.concatenate([self.initializer.sample(block, generator) + more for more in self.raised], axis=-1)
 
 
 @dataclass

@@ -32,7 +32,7 @@ Case = TypeVar("Case", bound=Made)
 TRIES = 4
 """Times that an action's memory is measured; the least counts. Python's own objects find their places in the first."""
 
-MOST_ALLOCATED = 4096
+MOST_ALLOCATED = 8192
 """Bytes that views and NumPy's bookkeeping may take in a step; the arrays of a check are several times as large."""
 
 
