@@ -68,7 +68,7 @@ class BlockParser:
         wanted = max(_LEAST_ROWS, min(_MOST_ROWS, _SAMPLED_CELLS // self._width))
         picked = distinct_values(np.linspace(0, block.rows - 1, wanted).astype(np.intp))
         records = [_record(block, row) for row in picked]
-        columns = list(zip(*self.plain_rows(b"".join(records)), strict=True))
+        columns = list(zip(*self._plain_rows(b"".join(records)), strict=True))
         self._kinds = [self._kind(cells) for cells in columns]
         self._plain_columns = [
             self._plain_cells.may_read(cells, kind == TEXT) for cells, kind in zip(columns, self._kinds, strict=True)
@@ -128,7 +128,7 @@ class BlockParser:
         if not self._small:
             read = self._read(block, dict.fromkeys(columns, _CELLS))
             return [piece for piece in read if isinstance(piece, Texts)]
-        cells = list(zip(*self.plain_rows(block.body), strict=True))
+        cells = list(zip(*self._plain_rows(block.body), strict=True))
         return [texts_of(cells[i]) for i in columns]
 
     def _kind(self, cells: Sequence[str]) -> int:
@@ -138,8 +138,7 @@ class BlockParser:
             return INTEGER  # where some number means missing, only float64 has a place for it
         return FLOAT if (self._grammar.convert(cells)[1] != OTHER).all() else TEXT
 
-    def plain_rows(self, body: memoryview | bytes) -> Iterator[list[str]]:
-        """Return the cells of each record of a text."""
+    def _plain_rows(self, body: memoryview | bytes) -> Iterator[list[str]]:
         text = str(body, "utf-8")
         return csv.reader(io.StringIO(text, newline=""), delimiter=self._delimiter)
 
@@ -198,15 +197,10 @@ class BlockParser:
         }
 
     @property
-    def has_usual_numbers(self) -> bool:
-        """Whether there are columns planned as numbers, where no number means missing, and some are large or broken."""
+    def has_only_numbers(self) -> bool:
+        """Whether all columns are planned as numbers, where no number means missing, and some are large or broken."""
         usual = self.is_planned and not self._grammar.has_missing_numbers and not self._may_be_small_numbers
-        return usual and min(self._kinds) < TEXT
-
-    @property
-    def columns_of_text(self) -> list[int]:
-        """The numbers of the columns that are planned as texts."""
-        return [i for i, kind in enumerate(self._kinds) if kind == TEXT]
+        return usual and max(self._kinds) < TEXT
 
     def _piece(self, block: Checked, i: int, kind: int, column: Any) -> Piece:
         if kind == TEXT:
@@ -232,7 +226,7 @@ class BlockParser:
                 row = int(np.isnan(array).argmin()) if np.isnan(array[0]) else 0
             if array[row] in (0, 1):
                 if row not in records:
-                    records[row] = next(self.plain_rows(_record(block, row)))
+                    records[row] = next(self._plain_rows(_record(block, row)))
                 if self._grammar.number(records[row][i]) is None:
                     yield i
 
