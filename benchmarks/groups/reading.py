@@ -33,9 +33,8 @@ def floats(random: np.random.Generator) -> tuple[list[str], list[str]]:
 
 def full_floats(random: np.random.Generator) -> tuple[list[str], list[str]]:
     """Return names and rows of 20 numbers with all the digits that Python writes, mostly 16 to 18."""
-    return [f"x{i}" for i in range(20)], [
-        ",".join(map(repr, row)) for row in random.normal(size=(_PIECE_ROWS, 20)).tolist()
-    ]
+    cells = random.normal(size=(_PIECE_ROWS, 20)).tolist()
+    return [f"x{i}" for i in range(20)], [",".join(map(repr, row)) for row in cells]
 
 
 def pixels(random: np.random.Generator) -> tuple[list[str], list[str]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 
@@ -26,29 +26,29 @@ def chunks(rows: int, size: int = CHUNK_ROWS) -> Iterator[slice]:
         yield slice(start, min(start + size, rows))
 
 
-def filled(out: Array, values: Callable[[Any], Array], rows: Array | None = None) -> Array:
+def filled(out: Array, values: Callable[[slice], Array]) -> Array:
     """Fill an array (M, ...) with what ``values`` returns for stretches of rows, and return it.
 
-    Args:
-        out: is filled.
-        values: returns an array (m, ...) for a stretch of the table's rows, or for row numbers (m,).
-        rows: (M,) which rows those of ``out`` are; None for all M rows of the table.
-
-    >>> filled(np.empty(3), lambda rows: np.arange(10.0)[rows] ** 2, np.array([1, 9, 0])).tolist()
-    [1.0, 81.0, 0.0]
+    >>> filled(np.empty(3), lambda rows: np.arange(10.0)[rows] ** 2).tolist()
+    [0.0, 1.0, 4.0]
     """
     for stretch in chunks(len(out)):
-        out[stretch] = values(stretch if rows is None else rows[stretch])
+        out[stretch] = values(stretch)
     return out
 
 
-def taken(array: Array, order: Array) -> Array:
+def taken(array: Array, order: Array, out: Array | None = None) -> Array:
     """Return the rows of an array (N, ...) that have the numbers ``order`` (M,), which are all below N.
+
+    Args:
+        array: of any rows.
+        order: row numbers.
+        out: is filled and returned, of the array's type; left out, a new array.
 
     >>> taken(np.array([5, 6, 7]), np.array([2, 0])).tolist()
     [7, 5]
     """
-    out = np.empty((len(order), *array.shape[1:]), array.dtype)
+    out = np.empty((len(order), *array.shape[1:]), array.dtype) if out is None else out
     for stretch in chunks(len(order)):
         # mode "clip": the default goes through a buffer of the size of the answer.
         array.take(order[stretch], axis=0, out=out[stretch], mode="clip")

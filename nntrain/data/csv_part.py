@@ -21,7 +21,7 @@ from nntrain.data.piece_store import Block, MemoryStore, Store, Stored
 from nntrain.data.pieces import Piece, Positions, Texts, coded, length, numbers_of
 from nntrain.data.source import PlainFile
 from nntrain.data.structure import Checked, Structure, cut_blocks, record_end
-from nntrain.data.whole_file import read_whole
+from nntrain.data.whole_file import may_be_read_whole, read_whole
 from nntrain.errors import DataError
 
 if TYPE_CHECKING:
@@ -205,6 +205,8 @@ class _Reader:
 
     def whole(self, file: PlainFile) -> Iterator[tuple[Block, Sequence[Piece]]] | None:
         """Return the blocks and pieces of the file as :func:`read_whole` has them; None where it cannot."""
+        if not may_be_read_whole(file):
+            return None
         _, first = next(cut_blocks(self._text, self._header.start, _PLANNED_BYTES), (0, memoryview(b"")))
         checked = self._checked(first)
         if checked is None or not checked.rows:

@@ -17,7 +17,6 @@ import codecs
 import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import numpy as np
 
@@ -37,13 +36,19 @@ _BYTES_A_CELL = 16
 """pandas holds each number twice for a moment."""
 
 
+def may_be_read_whole(file: PlainFile) -> bool:
+    """Whether it is worth finding out what a file holds."""
+    is_packed_or_marked = file.is_packed or file.head.startswith(codecs.BOM_UTF8)
+    return file.status.st_size >= LEAST_BYTES and not is_packed_or_marked and processors() > 1
+
+
 def read_whole(
     file: PlainFile, header: Header, parser: BlockParser, first: memoryview, rows: int, size: int
 ) -> Iterator[tuple[Block, Sequence[Piece]]] | None:
     """Return the blocks of a file, each with one piece a column, or None where it must be read block by block.
 
     Args:
-        file: UTF-8, or what is the same in it.
+        file: UTF-8, or what is the same in it, of which :func:`may_be_read_whole` holds.
         header: of the file.
         parser: planned by the first block.
         first: the bytes of the first block.
@@ -51,15 +56,8 @@ def read_whole(
         size: about how many bytes a block shall have.
     """
     cells = file.status.st_size * rows * len(header.names) // max(1, len(first))
-    if (
-        file.status.st_size < LEAST_BYTES
-        or file.is_packed
-        or file.head.startswith(codecs.BOM_UTF8)
-        or not parser.has_only_numbers
-        or not _is_plain(bytes(first))
-        or processors() == 1
-        or cells * _BYTES_A_CELL > available_memory() // 4
-    ):
+    is_likely = parser.has_only_numbers and _is_plain(bytes(first))
+    if not is_likely or cells * _BYTES_A_CELL > available_memory() // 4:
         return None
     with nobody_writes(file.path) as is_safe:
         if not is_safe:
@@ -113,12 +111,11 @@ def _parsed(parser: BlockParser, path: str, header: Header) -> list[Array] | Non
 
     width = len(header.names)
     # A name is nothing but a name here: neither an address, nor does its ending say how the file is packed.
-    name, dialect = os.path.abspath(path), {**parser.dialect(), "compression": None}  # noqa: PTH100
+    name = os.path.abspath(path)  # noqa: PTH100
+    dialect = {**parser.dialect(), "compression": None, "skiprows": header.line - 1}
     try:
-        with Path(name).open("rb") as file:
-            lines = file.read(header.start).count(b"\n")
         with np.errstate(all="ignore"):
-            frame = pandas.read_csv(name, skiprows=lines, dtype=np.float64, na_values=parser.tokens, **dialect)
+            frame = pandas.read_csv(name, dtype=np.float64, na_values=parser.tokens, **dialect)
     except (ValueError, OverflowError, OSError, MemoryError, RuntimeError):  # RuntimeError: no further thread
         return None
     if not len(frame) or frame.shape[1] != width or not isinstance(frame.index, pandas.RangeIndex):
@@ -126,9 +123,7 @@ def _parsed(parser: BlockParser, path: str, header: Header) -> list[Array] | Non
     columns = [frame[i].to_numpy() for i in range(width)]
     # A record with too few cells lacks the last one. One with too many pandas refuses, or takes its first cell for a
     # name, and then the last one of all others for missing.
-    if np.isnan(columns[-1]).any() or any(reaches(column, EXACT_LIMIT) for column in columns):
-        return None
-    return [column if np.count_nonzero(column) == len(column) else column + 0.0 for column in columns]  # no -0.0
+    return None if np.isnan(columns[-1]).any() or any(reaches(column, EXACT_LIMIT) for column in columns) else columns
 
 
 def _cut(

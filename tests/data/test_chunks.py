@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nntrain.data.chunks import CHUNK_ROWS, Selection, between, chunks, filled, narrow, row_numbers, rows_where
+from nntrain.data.chunks import CHUNK_ROWS, Selection, between, chunks, narrow, row_numbers, rows_where, taken
 
 ROWS = st.integers(1, 40)
 
@@ -62,7 +62,7 @@ def test_numbers_take_the_narrowest_type() -> None:
     assert narrow(codes.__getitem__, 0, 0).dtype == np.uint8
 
 
-def test_filling_row_by_row_number() -> None:
+def test_taking_row_by_row_number() -> None:
     values = np.random.default_rng(0).normal(size=1000)
     rows = np.random.default_rng(1).integers(0, 1000, CHUNK_ROWS + 3)
-    assert np.array_equal(filled(np.empty(len(rows)), values.__getitem__, rows), values[rows])
+    assert np.array_equal(taken(values, rows, np.empty(len(rows))), values[rows])

@@ -39,12 +39,14 @@ def wholes(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[bool]]:
     """Make all files large ones; return for each file whether it was read as a whole."""
     told: list[bool] = []
 
+    whole = csv_part._Reader.whole
+
     def watched(*given: Any) -> Any:
-        found = whole_file.read_whole(*given)
+        found = whole(*given)
         told.append(found is not None)
         return found
 
-    monkeypatch.setattr(csv_part, "read_whole", watched)
+    monkeypatch.setattr(csv_part._Reader, "whole", watched)
     monkeypatch.setattr(table, "SMALL_FILE_BYTES", 0)
     with reading_anew():
         yield told

@@ -11,7 +11,7 @@ import numpy as np
 from nntrain.core.array import Array, Shape
 from nntrain.core.task import TaskKind
 from nntrain.data.batches import Dataset, Labels
-from nntrain.data.chunks import Selection, filled, rows_where
+from nntrain.data.chunks import Selection, filled, rows_where, taken
 from nntrain.data.column_types import ColumnKind
 from nntrain.data.notices import Notice
 from nntrain.data.options import DataOptions
@@ -244,7 +244,7 @@ def plain_examples(
         labels = Selection(rows, table.rows).read(read, out)
         own = None
         if weight is not None:
-            own = filled(storage.empty(rows.shape, weight.dtype), weight.__getitem__, rows)
+            own = taken(weight, rows, storage.empty(rows.shape, weight.dtype))
         numbers = filled(storage.empty(rows.shape, rows.dtype), rows.__getitem__)
         found[part] = Dataset(x, labels, own, numbers, table)
     return found
