@@ -161,7 +161,7 @@ def put_at(trainer: Trainer, checkpoint: tuple[dict[str, Array], dict[str, Any]]
 
 
 def judge_test(experiment: Experiment, trainer: Trainer) -> dict[str, Any]:
-    """Return loss and all standard metrics of the test part, with the best epoch's weights."""
+    """Return loss and all standard metrics of the test part with the best weights, and why any is undefined."""
     part = experiment.prepared.test
     assert part is not None
     network = experiment.network
@@ -172,7 +172,8 @@ def judge_test(experiment: Experiment, trainer: Trainer) -> dict[str, Any]:
     evaluator.metrics = with_standard_metrics(experiment.task, experiment.metrics)
     judged = evaluator.judged(part)
     network.load_state(kept)
-    return {"rows": len(part), "loss": judged.loss, **judged.metrics}
+    undefined = {"undefined": judged.reasons} if judged.reasons else {}
+    return {"rows": len(part), "loss": judged.loss, **judged.metrics, **undefined}
 
 
 def _conclude(run: Run, state: TrainState, test: dict[str, Any] | None, error: NumericError | None) -> Outcome:

@@ -11,6 +11,7 @@ from typing import Any, Literal
 from nntrain.config.schema import Config
 from nntrain.evaluating import best_or_last, load_trained, prediction_columns
 from nntrain.experiment import Experiment, assemble
+from nntrain.runs.rows import NOT_VALUES
 from nntrain.runs.run import Run
 
 
@@ -54,7 +55,7 @@ def summarize(rows: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, float | 
     >>> summarize([{"val_loss": 1.0}, {"val_loss": 3.0}])["val_loss"]["mean"]
     2.0
     """
-    names = [name for name in (rows[0] if rows else {}) if name not in ("epoch", "step", "learning_rate")]
+    names = [name for name in (rows[0] if rows else {}) if name not in NOT_VALUES | {"learning_rate"}]
     return {name: _spread([row.get(name) for row in rows]) for name in names}
 
 

@@ -246,7 +246,9 @@ def test_without_a_best_epoch_the_last_one_is_judged_and_named(
 ) -> None:
     lines = ["x,y", *(f"{i % 7}.5,2.5" for i in range(40))]  # R2 of one and the same target is undefined
     found = train(tmp_path, lines, "y", 3, "metrics: [r2]\ncheckpoint: {monitor: val_r2}\n")
-    assert "no best epoch: val_r2 was undefined in all of them\n" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert "no best epoch: val_r2 was undefined in all of them; the last:\n" in told
+    assert "  val_r2: undefined, target 'y' is the same in all rows\n" in told
     assert (found.info["best_epoch"], found.info["monitor"]) == (None, "val_r2")
     document = evaluate_csv(found, write(tmp_path, lines), "best", "error").document
     assert (document["checkpoint"], document["epoch"]) == ("last", 3)

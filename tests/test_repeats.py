@@ -188,6 +188,31 @@ def test_mixtures_are_refused(
     assert not (place / "a").exists()
 
 
+def test_why_a_metric_has_no_value_is_kept_and_told(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    lines = (place / "data.csv").read_text().splitlines()
+    (place / "held.csv").write_text("\n".join([lines[0], *(line for line in lines if line.endswith("p"))]) + "\n")
+    held = {"validation": "held.csv", "test": "held.csv"}
+    write_config(place, held, metrics=["roc_auc", "accuracy"])
+    assert command(["fit", str(place / "c.yaml"), "--run-dir", str(place / "one")]) == 0
+    told = [capsys.readouterr().out]
+    run = Run.open(place / "one")
+    rows = run.read_metrics()
+    assert [row["undefined"] for row in rows] == [{"val_roc_auc": rows[0]["undefined"]["val_roc_auc"]}] * 2
+    assert all(row["val_roc_auc"] is None and row["train_roc_auc"] is not None for row in rows)
+    assert set(run.info["test"]["undefined"]) == {name for name, value in run.info["test"].items() if value is None}
+    assert command(["show", str(run.path)]) == 0
+    for out in (*told, capsys.readouterr().out):
+        assert out.count("  val_roc_auc: undefined, no row is positive\n") == 1
+        assert "\n  roc_auc: undefined, no row is positive\n" in out and "\n  undefined " not in out
+    assert command(["compare", str(run.path), str(fit(place, "many", "--seeds", "2") / "seeds" / "seed-0")]) == 0
+    assert "undefined" not in capsys.readouterr().out
+    assert "undefined" not in json.loads((place / "many" / "summary.json").read_text())["summary"]
+
+
+def test_rows_without_undefined_values_do_not_speak_of_them(place: Path) -> None:
+    assert all("undefined" not in row for row in Run.open(fit(place, "one")).read_metrics())
+
+
 def test_summary_leaves_undefined_values_out() -> None:
     found = summarize([{"epoch": 1, "val_auc": None}, {"epoch": 2, "val_auc": 0.5}, {"epoch": 1, "val_auc": 0.7}])
     assert set(found) == {"val_auc"}

@@ -66,10 +66,11 @@ def _facts(info: dict[str, Any]) -> list[str]:
 
 def _curves(rows: list[dict[str, Any]]) -> list[str]:
     from nntrain.cli.sparkline import sparkline
+    from nntrain.runs.rows import NOT_VALUES
 
     if len(rows) < 2:
         return []
-    names = [name for name in rows[0] if name not in ("epoch", "step")]
+    names = [name for name in rows[0] if name not in NOT_VALUES]
     width = max(map(len, names))
     return ["", "curves:", *(f"  {name:<{width}}  {sparkline([row.get(name) for row in rows])}" for name in names)]
 

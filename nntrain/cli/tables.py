@@ -75,7 +75,7 @@ def metric_lines(values: Mapping[str, Any]) -> str:
 
 
 def epoch_table(row: Mapping[str, Any]) -> str:
-    """Return the losses and metrics of an epoch, training beside validation.
+    """Return the losses and metrics of an epoch, training beside validation, and why any is undefined.
 
     >>> print(epoch_table({"epoch": 2, "train_loss": 0.5, "val_loss": 0.25, "gradient_norm": 1.0}))
     metric   train     val
@@ -84,7 +84,15 @@ def epoch_table(row: Mapping[str, Any]) -> str:
     parts = [part for part in ("train", "val") if any(name.startswith(f"{part}_") for name in row)]
     names = dict.fromkeys(name[len(part) + 1 :] for part in parts for name in row if name.startswith(f"{part}_"))
     rows = [[name, *(_number(row.get(f"{part}_{name}")) for part in parts)] for name in names]
-    return table(["metric", *parts], rows, numeric=range(1, len(parts) + 1))
+    shown = table(["metric", *parts], rows, numeric=range(1, len(parts) + 1))
+    return "\n".join([shown, *_reasons(row.get("undefined"))])
+
+
+def _reasons(undefined: Any) -> list[str]:
+    """Return why values are undefined, by their names; nothing where a file holds no such thing."""
+    if not isinstance(undefined, dict):
+        return []
+    return [f"  {escape(name)}: undefined, {escape(str(reason))}" for name, reason in undefined.items()]
 
 
 def _number(value: Any) -> str:
@@ -95,7 +103,8 @@ def _number(value: Any) -> str:
 def judged_lines(test: Mapping[str, Any], epoch: int | None) -> list[str]:
     """Return how the test part was judged."""
     values = {name: value for name, value in test.items() if name != "rows"}
-    return [f"test ({test['rows']:,} rows, weights of epoch {epoch}):", metric_lines(values)]
+    title = f"test ({test['rows']:,} rows, weights of epoch {epoch}):"
+    return [title, metric_lines(values), *_reasons(test.get("undefined"))]
 
 
 def fit_summary(outcome: Outcome) -> str:
@@ -105,7 +114,8 @@ def fit_summary(outcome: Outcome) -> str:
     if outcome.best:
         lines += [f"best epoch {state.best.epoch}:", epoch_table(outcome.best)]
     elif state.epoch:
-        lines.append(f"no best epoch: {outcome.run.info.get('monitor')} was undefined in all of them")
+        lines.append(f"no best epoch: {outcome.run.info.get('monitor')} was undefined in all of them; the last:")
+        lines.append(epoch_table(outcome.run.info["metrics"]["last"]))
     if outcome.test is not None:
         lines += judged_lines(outcome.test, state.best.epoch)
     lines.append(f"run: {escape(str(outcome.run.path))}")
@@ -121,7 +131,7 @@ def evaluation_text(document: Mapping[str, Any]) -> str:
     ]
     if document["target_is_scaled"]:
         lines.append("(the loss is that of the scaled target, the metrics are in the target's own unit)")
-    lines += [f"  {name}: undefined, {reason}" for name, reason in document["reasons"].items()]
+    lines += _reasons(document["reasons"])
     if "confusion" in document:
         lines += ["", *class_tables(document)]
     return "\n".join(lines)

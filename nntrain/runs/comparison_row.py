@@ -10,11 +10,11 @@ from nntrain.errors import NntrainError, RunError, quote
 from nntrain.runs import checkpoint
 from nntrain.runs.files import is_there, read_file
 from nntrain.runs.flatten import flatten
+from nntrain.runs.rows import NOT_VALUES
 from nntrain.runs.run import CONFIG_FILE, Run
 
 LARGEST_CONFIG = 4 << 20
 UNREADABLE = "unreadable"
-_NOT_METRICS = frozenset({"epoch", "step"})
 
 
 @dataclass
@@ -97,8 +97,8 @@ def _read_epochs(run: Run, compared: ComparedRun) -> None:
     best_epoch = info.get("best_epoch")
     last = rows[-1] if rows else {}
     best = next((row for row in rows if row.get("epoch") == best_epoch), last)
-    metrics = {name: value for name, value in best.items() if name not in _NOT_METRICS}
-    metrics |= {f"last.{name}": value for name, value in last.items() if name not in _NOT_METRICS}
+    metrics = {name: value for name, value in best.items() if name not in NOT_VALUES}
+    metrics |= {f"last.{name}": value for name, value in last.items() if name not in NOT_VALUES}
     test = info.get("test")
     if isinstance(test, dict):
         metrics |= {f"test_{name}": value for name, value in test.items() if name != "rows"}

@@ -9,6 +9,8 @@ from nntrain.errors import RunError, quote
 from nntrain.runs import plain_json
 from nntrain.runs.files import read_file
 
+NOT_VALUES = frozenset({"epoch", "step", "undefined"})
+"""Columns of ``metrics.jsonl`` that are no losses, metrics or settings; ``undefined`` tells why one is null."""
 LARGEST_ROWS = 1 << 30
 """Bytes of the largest row file that is read."""
 

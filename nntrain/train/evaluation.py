@@ -145,9 +145,9 @@ class Evaluator:
         """Return loss and metrics of a data set."""
         return self.judge(self.outputs(data), data.labels())
 
-    def metric_values(self, outputs: Array, answers: Answers) -> dict[str, float | None]:
-        """Return the metrics alone."""
-        return evaluate(self.metrics, self.predictions(outputs, answers))[0]
+    def metric_values(self, outputs: Array, answers: Answers) -> tuple[dict[str, float | None], dict[str, str]]:
+        """Return the metrics alone by name, None where undefined, and the reasons by name."""
+        return evaluate(self.metrics, self.predictions(outputs, answers))
 
     def predictions(self, outputs: Array, answers: Answers) -> Predictions:
         """Return outputs as what they stand for, beside the truth, both in original units."""

@@ -26,7 +26,7 @@ from nntrain.train.supervised import Supervised
 class Recorder(Protocol):
     """What keeps the rows of each epoch."""
 
-    def epoch(self, metrics: EpochRow, timing: EpochRow) -> None:
+    def epoch(self, metrics: Mapping[str, Any], timing: EpochRow) -> None:
         """Take the rows of a completed epoch."""
 
     def gradients(self, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -188,14 +188,15 @@ class Trainer:
         state = self.state
         started = time.perf_counter()
         self._refuse_spoilt_weights()
-        row = self._row(state.epoch + 1)
+        row, undefined = self._row(state.epoch + 1)
         state.epoch += 1
         if is_better(row.get(self.monitor), state.best.value, self.mode):
             state.best.epoch, state.best.value = state.epoch, row[self.monitor]
             self._keep_best()
         for callback in self.callbacks:
             callback.epoch_end(row, state)
-        self.recorder.epoch(row, self._timing(time.perf_counter() - started))
+        told = {**row, "undefined": undefined} if undefined else row
+        self.recorder.epoch(told, self._timing(time.perf_counter() - started))
         self.recorder.gradients([{"epoch": state.epoch, **layer} for layer in self._gradients])
         self.observer.epoch_ended(row)
         self._train_seconds = 0.0
@@ -211,15 +212,18 @@ class Trainer:
         for name, value in self.step.network.state().items():
             np.copyto(self.best[name], value)
 
-    def _row(self, epoch: int) -> dict[str, Any]:
-        """Return the epoch's row of ``metrics.jsonl``."""
+    def _row(self, epoch: int) -> tuple[dict[str, Any], dict[str, str]]:
+        """Return the epoch's row of ``metrics.jsonl``, and why a value is undefined, by its column."""
         state, sums = self.state, self.state.sums
         row: dict[str, Any] = {"epoch": epoch, "step": state.step, "learning_rate": state.learning_rate}
         row["train_loss"] = sums.loss / sums.weight if sums.weight else None
+        reasons: dict[str, str] = {}
         train_metrics: dict[str, float | None] = {}
         if self.outputs is not None:
             data, order = self.loader.dataset, self.loader.order
-            train_metrics = self.evaluator.metric_values(data.judged(self.outputs, order), data.answers(order))
+            judged_outputs, answers = data.judged(self.outputs, order), data.answers(order)
+            train_metrics, undefined = self.evaluator.metric_values(judged_outputs, answers)
+            reasons |= {f"train_{name}": reason for name, reason in undefined.items()}
         if self.validation is not None:
             outputs = self.step.replicas.validation_outputs(self.evaluator)
             judged = self.evaluator.judge(self.validation.judged(outputs), self.validation.labels())
@@ -229,8 +233,9 @@ class Trainer:
         row |= {f"train_{name}": value for name, value in train_metrics.items()}
         if self.validation is not None:
             row |= {f"val_{name}": value for name, value in judged.metrics.items()}
+            reasons |= {f"val_{name}": reason for name, reason in judged.reasons.items()}
         row["gradient_norm"] = sums.gradient_norm / max(1, sums.updates)
-        return {name: value if _is_number(value) else None for name, value in row.items()}
+        return {name: value if _is_number(value) else None for name, value in row.items()}, reasons
 
     def _refuse_spoilt_weights(self) -> None:
         """End the run where the epoch's last update has made a weight overflow, which no loss has shown yet."""
