@@ -137,7 +137,9 @@ def _report(error: BaseException, output: Output, arguments: Sequence[str]) -> i
         return 141
     if isinstance(error, (Interrupted, KeyboardInterrupt)):
         code = error.exit_code if isinstance(error, Interrupted) else 130
-        output.failure(code, [Problem("interrupted")], status="interrupted")
+        # Who has waited for a plug-in without end is told where it was.
+        path, line = (_plugins() and _plugins().place_of_error(error)) or (None, None)
+        output.failure(code, [Problem("interrupted", path=path, line=line)], status="interrupted")
         return code
     known = _as_nntrain_error(error, arguments)
     output.failure(known.exit_code, known.problems)

@@ -4,7 +4,15 @@ A plug-in is loaded because the user's config or command line names it, never be
 a run is not executed. Nothing of this package is loaded where no plug-in is named.
 """
 
-from nntrain.plugins.active import active_plugins, add_plugin, forget_plugins, place_of_method, plugin_of, records
+from nntrain.plugins.active import (
+    active_plugins,
+    add_plugin,
+    forget_plugins,
+    place_of_error,
+    place_of_method,
+    plugin_of,
+    records,
+)
 from nntrain.plugins.needed import changed_plugins, missing, refuse_missing, told_changed
 from nntrain.plugins.plugin import Plugin
 from nntrain.plugins.source import is_file_name, name_of
@@ -18,6 +26,7 @@ __all__ = [
     "is_file_name",
     "missing",
     "name_of",
+    "place_of_error",
     "place_of_method",
     "plugin_of",
     "records",

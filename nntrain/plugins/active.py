@@ -210,14 +210,19 @@ def _withdraw(entries: Sequence[tuple[str, Entry[Any]]]) -> None:
         registry_of(kind).forget(entry.name)
 
 
+def place_of_error(error: BaseException) -> tuple[str, int] | None:
+    """Return file and line of the innermost call in an active plug-in that an error came out of, or None."""
+    return place_in(error, _is_owned)
+
+
+def _is_owned(file: str) -> bool:
+    return any(plugin.owns(file) for plugin in _ACTIVE)
+
+
 def _explain(error: BaseException) -> NntrainError | None:
     """Return the error a user is told of where one came from an active plug-in."""
-
-    def owns(file: str) -> bool:
-        return any(plugin.owns(file) for plugin in _ACTIVE)
-
-    place = place_in(error, owns)
-    return None if place is None else fault_of(error, owns, place[0])
+    place = place_of_error(error)
+    return None if place is None else fault_of(error, _is_owned, place[0])
 
 
 explain_with(_explain)

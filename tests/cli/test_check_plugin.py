@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -195,3 +197,24 @@ def test_as_a_process_with_a_plug_in_that_prints(folder: Path) -> None:
     done = subprocess.run(arguments, capture_output=True, text=True)
     assert json.loads(done.stdout)["things"]
     assert "noise" in done.stderr
+
+
+@pytest.mark.parametrize("arguments", [["check-plugin", "endless.py"], ["fit", "c.yaml", "--run-dir", "r"]], ids=str)
+def test_who_ends_an_endless_plug_in_is_told_where_it_was(folder: Path, arguments: list[str]) -> None:
+    text = (HEAD + LAYER).replace("        self.x = x\n", "        ready()\n        while True: pass\n")
+    said = "import sys\n\n\ndef ready():\n    print('it runs', file=sys.stderr, flush=True)\n\n\n"
+    (folder / "endless.py").write_text(said + text)
+    layers = "{layers: [{name: dense, units: 4}, {name: scale}]}"
+    config = f"plugins: endless.py\ndata: {{train: rows.csv, target: y}}\narchitecture: {layers}\n"
+    (folder / "c.yaml").write_text(config)
+    arguments = [sys.executable, "-m", "nntrain", *arguments]
+    process = subprocess.Popen(arguments, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert process.stderr is not None
+    while (line := process.stderr.readline()) != "it runs\n":
+        assert line
+    for _ in range(2):  # while a batch is trained the first one waits for its end
+        process.send_signal(signal.SIGINT)
+        time.sleep(0.3)
+    told = process.communicate(timeout=30)[1]
+    assert process.returncode == 130
+    assert f"error: endless.py:{line_of(said + text, 'while')}: interrupted\n" in told
