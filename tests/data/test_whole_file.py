@@ -52,6 +52,12 @@ def wholes(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[bool]]:
         yield told
 
 
+@pytest.fixture
+def no_file_is_small(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have files of any size read as a whole."""
+    monkeypatch.setattr(whole_file, "LEAST_BYTES", 0)
+
+
 def outcome(file: Path, **options: Any) -> list[Any]:
     """Return what is read of a file with columns a, b and c, or what is said to be wrong with it."""
     stream = options.pop("stream", False)
@@ -100,11 +106,9 @@ def test_it_is_what_is_read_block_by_block(
         assert outcome(file) == expected
 
 
+@pytest.mark.usefixtures("no_file_is_small")
 @pytest.mark.parametrize("options", [{"decimal": ","}, {"header": False}, {"missing_values": ("?", "none")}], ids=str)
-def test_options_are_heeded(
-    options: dict[str, Any], tmp_path: Path, wholes: list[bool], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(whole_file, "LEAST_BYTES", 0)
+def test_options_are_heeded(options: dict[str, Any], tmp_path: Path, wholes: list[bool]) -> None:
     lines = [f"{i};{i / 7}" + ";?" * ("missing_values" in options) + f";{1 / (i + 1)}" for i in range(200)]
     text = "\n".join(lines if "header" in options else ["a;b;" + "c;" * ("missing_values" in options) + "d", *lines])
     file = tmp_path / "x.csv"
@@ -113,11 +117,11 @@ def test_options_are_heeded(
     assert wholes == [True]
 
 
+@pytest.mark.usefixtures("no_file_is_small")
 @pytest.mark.parametrize("name", ["x.zip", "x.csv.gz", "x.zst", "~x.csv", "http:/x.csv"])
 def test_names_are_nothing_but_names(
     name: str, tmp_path: Path, wholes: list[bool], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(whole_file, "LEAST_BYTES", 0)
     monkeypatch.chdir(tmp_path)
     Path(name).parent.mkdir(exist_ok=True)
     Path(name).write_text("a,b\n" + "1.5,2.5\n" * 300)
@@ -126,10 +130,8 @@ def test_names_are_nothing_but_names(
     assert wholes == [True]
 
 
-def test_a_table_with_texts_is_read_block_by_block(
-    tmp_path: Path, wholes: list[bool], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(whole_file, "LEAST_BYTES", 0)
+@pytest.mark.usefixtures("no_file_is_small")
+def test_a_table_with_texts_is_read_block_by_block(tmp_path: Path, wholes: list[bool]) -> None:
     file = tmp_path / "x.csv"
     file.write_text("a,b\n" + "1.5,oak\n2.5,elm\n" * 50)
     assert outcome(file) == outcome(file, stream=True)
@@ -214,10 +216,8 @@ def test_where_pandas_fails_the_file_is_read_block_by_block(
     assert wholes == [False, False]
 
 
-def test_a_file_that_changes_meanwhile_is_not_read_as_a_whole(
-    tmp_path: Path, wholes: list[bool], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(whole_file, "LEAST_BYTES", 0)
+@pytest.mark.usefixtures("no_file_is_small")
+def test_a_file_that_changes_meanwhile_is_not_read_as_a_whole(tmp_path: Path, wholes: list[bool]) -> None:
     file = tmp_path / "x.csv"
     file.write_text("a,b\n" + "1.5,2.5\n" * 300)
     with file.open("ab"):
