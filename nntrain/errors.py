@@ -20,6 +20,11 @@ LONGEST_PART = 2000
 """A message, a remedy, a note and a path are cut at this many: no file name or list of names fills the screen."""
 
 _SHOWN_CATEGORIES = frozenset("LMNPSZ")
+_BLANK_LETTERS = frozenset(
+    map(chr, [0x34F, 0x115F, 0x1160, 0x17B4, 0x17B5, *range(0x180B, 0x1810), 0x2800, 0x3164, 0xFFA0])
+) | frozenset(map(chr, [*range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0)]))
+"""Letters and marks that show nothing: fillers and variation selectors (Default_Ignorable_Code_Point of Unicode), and
+the braille pattern without dots."""
 
 
 def reason_of(error: OSError) -> str:
@@ -35,7 +40,8 @@ def escape(text: str) -> str:
     """Return ``text`` with everything invisible or terminal-controlling written as an escape sequence.
 
     Letters, marks, numbers, punctuation, symbols and the plain blank stay; control bytes, format characters (bidi
-    marks, zero-width characters), surrogates and separators other than the blank become ``\\x1b``, ``\\u202e``, ...
+    marks, zero-width characters), fillers, surrogates and separators other than the blank become ``\\x1b``,
+    ``\\u202e``, ...
     Backslashes stay as they are, so escaping twice changes nothing.
 
     >>> escape("a\\x1b[31mb\\u202e")
@@ -48,7 +54,8 @@ def escape(text: str) -> str:
 
 def _is_shown(character: str) -> bool:
     category = unicodedata.category(character)
-    return character == " " or (category[0] in _SHOWN_CATEGORIES and category[0] != "Z")
+    is_usual = category[0] in _SHOWN_CATEGORIES and category[0] != "Z" and character not in _BLANK_LETTERS
+    return character == " " or is_usual
 
 
 def _escaped(character: str) -> str:

@@ -155,7 +155,7 @@ def label_findings(name: str, classes: Sequence[str], counts: Mapping[str, int])
 
 def _folded(label: str) -> str:
     """Return what is left of a label without case, blanks, invisible characters and the script of its letters."""
-    visible = "".join(c for c in unicodedata.normalize("NFKC", label) if unicodedata.category(c)[0] != "C")
+    visible = "".join(c for c in unicodedata.normalize("NFKC", label) if escape(c) == c or c.isspace())
     return "".join(visible.split()).casefold().translate(_LOOKALIKES)
 
 

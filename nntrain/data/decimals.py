@@ -83,8 +83,9 @@ def decimals(words: Words, starts: Positions, points: Positions, ends: Positions
         mantissa, odd = _number(word)
     else:
         mantissa, odd = _whole(words, points, digits)
-        if most + most_places > MOST_DIGITS:  # leading zeros do not count
-            odd |= (np.where(mantissa == 0, places, digits + places) > MOST_DIGITS) | (digits > _LONGEST_WHOLE)
+        if most + most_places > MOST_DIGITS:  # zeros before the point do not count; of more digits 0 may be 2^64
+            is_zero = (mantissa == 0) & (digits <= MOST_DIGITS)
+            odd |= np.where(is_zero, places, digits + places) > MOST_DIGITS
             places = np.minimum(places, MOST_DIGITS)
         fraction, foreign = _whole(words, ends, places)
         odd |= foreign

@@ -32,6 +32,7 @@ _MARKS = (  # the longer marks first: UTF-32 begins like UTF-16
     (codecs.BOM_UTF16_BE, "UTF-16"),
 )
 PARQUET_MAGIC = b"PAR1"
+_TEXT_BYTES = bytes({*range(0x20, 0x7F), *b"\t\r\n"})
 PACKED_FAULTS = (OSError, EOFError, zlib.error)
 """What unpacking raises."""
 _GZIP_MAGIC = b"\x1f\x8b"
@@ -218,6 +219,15 @@ def refuse_foreign(head: bytes, shown: str) -> None:
             raise DataError(f"expected a CSV file, found {what}", path=shown)
     if head[:15].lower().startswith((b"<!doctype html", b"<html")):
         raise DataError("expected a CSV file, found a web page; the download went wrong", path=shown)
+
+
+def is_parquet(head: bytes) -> bool:
+    """Whether a file that begins with these bytes is a Parquet file: the magic, and what is no text.
+
+    >>> is_parquet(b"PAR1\\x15\\x04\\x15"), is_parquet(b"PAR1,age\\n1,2\\n")
+    (True, False)
+    """
+    return head.startswith(PARQUET_MAGIC) and bool(head[:_HEAD].translate(None, _TEXT_BYTES))
 
 
 def is_packed(head: bytes) -> bool:

@@ -38,6 +38,11 @@ _THOUSANDS = Notation(
     re.compile(r"[+-]?[0-9]{1,3}(?:([,.' _\u00a0\u2009\u202f])[0-9]{3})(?:\1[0-9]{3})*(?:[.,][0-9]+)?"),
     "the cell has a thousands separator: write 1234567, without it",
 )
+_POINT_OR_THOUSANDS = Notation(
+    "a point",
+    _POINT.pattern,
+    'the cell has a point, but data.decimal is ",": set data.decimal: ".", or write 1234567 where it parts thousands',
+)
 _PERCENT = Notation(
     "a percent sign", re.compile(rf"{_ROUGH_NUMBER}\s*%"), "the cell has a percent sign: write the number alone"
 )
@@ -61,11 +66,14 @@ def notation_of(cells: Sequence[str], decimal: str) -> Notation | None:
 
     >>> notation_of(["5,1", "1,234"], ".").name, notation_of(["1,234"], ".").name, notation_of(["1_0"], ".")
     ('a decimal comma', 'a thousands separator', None)
+    >>> notation_of(["5.606"], ",").name, notation_of(["5.606", "1.234.567"], ",").name
+    ('a point', 'a thousands separator')
     """
     bare = [cell.strip(BLANKS) for cell in cells]
     for notation in (_THOUSANDS, _COMMA if decimal == "." else _POINT, _PERCENT, _UNIT):
         if bare and all(notation.pattern.fullmatch(cell) for cell in bare):
-            return notation
+            is_either = notation is _THOUSANDS and decimal == "," and all(map(_POINT.pattern.fullmatch, bare))
+            return _POINT_OR_THOUSANDS if is_either else notation
     return None
 
 

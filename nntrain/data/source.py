@@ -42,7 +42,7 @@ def expand(path: str, shown: str) -> list[tuple[str, str]]:
     Raises:
         DataError: the pattern matches no file.
     """
-    if "\0" in path or not glob.has_magic(path) or Path(path).exists():
+    if "\0" in path or not glob.has_magic(path) or os.path.exists(path):  # noqa: PTH110 (Path's may raise)
         return [(path, shown)]
     found = glob.glob(path, recursive=True)  # noqa: PTH207 (the pattern may be absolute)
     matches = sorted(match for match in found if not Path(match).is_dir())
@@ -195,6 +195,7 @@ class PlainFile:
             while block := file.read(BLOCK_BYTES):
                 digest.update(block)
                 yield block
+            self._check_unchanged(os.fstat(file.fileno()))  # rows of before and after would be one table
         self.sha256 = self.sha256 or digest.hexdigest()
 
     def _check_unchanged(self, status: os.stat_result) -> None:
@@ -233,6 +234,9 @@ def not_found(path: str, shown: str) -> DataError:
     if not folder.is_dir():
         return DataError("file not found: its folder does not exist", path=shown, notes=_absolute(path, shown))
     names = [name for name in _names_in(folder) if not name.endswith((".yaml", ".yml"))]
+    if Path(path).is_symlink():
+        message = f"a link to a file that does not exist: {quote(str(Path(path).readlink()))}"
+        return DataError(message, path=shown, notes=_absolute(path, shown))
     near = difflib.get_close_matches(Path(path).name, names, n=3, cutoff=0.5)
     message = f"file not found; did you mean {' or '.join(map(quote, near))}?" if near else "file not found"
     data_files = sorted(name for name in names if name.endswith((".csv", ".csv.gz", ".parquet", ".tsv", ".txt")))

@@ -8,17 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from nntrain.data.available_memory import available_memory
 from nntrain.data.cache import active_cache
 from nntrain.data.column import Column, Part, places
 from nntrain.data.csv_part import CsvPart
-from nntrain.data.decoding import PARQUET_MAGIC
+from nntrain.data.decoding import is_parquet
 from nntrain.data.grammar import Grammar
 from nntrain.data.parquet_part import ParquetPart
 from nntrain.data.pieces import Positions
-from nntrain.data.source import Announce, expand, plain_file_size, read_bytes, unpacked_size, unpacks_beyond
+from nntrain.data.source import Announce, PlainFile, expand, plain_file_size, read_bytes, unpacked_size, unpacks_beyond
 from nntrain.errors import ConfigError, DataError, did_you_mean, enumerate_names, quote
 
 SMALL_FILE_BYTES = 1 << 20
@@ -195,11 +194,9 @@ def wants_stream(stream: bool | str, size: int) -> bool:
 
 
 def _read_large(path: str, shown: str, options: ReadOptions, stream: bool) -> Part:
-    with Path(path).open("rb") as file:
-        is_parquet = file.read(len(PARQUET_MAGIC)) == PARQUET_MAGIC
     from nntrain.data.large_file import read_csv_file, read_parquet_file
 
-    if is_parquet:
+    if is_parquet(PlainFile(path, shown).head):
         return read_parquet_file(path, shown, stream)
     if path.lower().endswith(_ENDINGS):
         return _read_part(path, shown, options, None)
@@ -208,7 +205,7 @@ def _read_large(path: str, shown: str, options: ReadOptions, stream: bool) -> Pa
 
 def _read_part(path: str, shown: str, options: ReadOptions, announce: Announce | None) -> Part:
     raw = read_bytes(path, shown, announce)
-    if raw.startswith(PARQUET_MAGIC):
+    if is_parquet(raw):
         return ParquetPart.from_bytes(raw, shown)
     if path.lower().endswith(_ENDINGS):
         raise DataError("expected a Parquet file, but its content is none", path=shown)

@@ -28,12 +28,17 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     for name, more in (("open", ""), ("config", ""), ("data", ""), ("plugin", "plugins: [plugin.py]\n")):
         (place / f"{name}.yaml").write_text(CONFIG + more)
     (place / "data.yaml").write_text(CONFIG.replace("rows.csv", "closed.csv"))
+    (place / "large.yaml").write_text(CONFIG.replace("rows.csv", "large.csv"))
+    (place / "pattern.yaml").write_text(CONFIG.replace("rows.csv", "'closed/*.csv'"))
     (place / "closed.csv").write_text("x,y\n")
+    (place / "large.csv").write_text("x,y\n" + "1.5,a\n2.5,b\n" * 100_000)
     (place / "plugin.py").write_text("")
     assert run(["fit", str(place / "open.yaml"), "-q", "--run-dir", str(place / "run")]) == 0
     shutil.copytree(place / "run", place / "closed" / "run")
     shutil.copy(place / "open.yaml", place / "closed")
-    closed = [place / name for name in ("config.yaml", "closed.csv", "plugin.py", "closed", "run/checkpoints")]
+    closed = [
+        place / name for name in ("config.yaml", "closed.csv", "large.csv", "plugin.py", "closed", "run/checkpoints")
+    ]
     for path in closed:
         path.chmod(0)
     yield place
@@ -48,6 +53,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         ("fit closed/open.yaml", 2, "closed/open.yaml: permission denied: the config cannot be read"),
         ("fit plugin.yaml", 2, "'plugin.py': permission denied: the plug-in cannot be read"),
         ("fit data.yaml", 3, "closed.csv: may not be read: permission denied"),
+        ("fit large.yaml", 3, "large.csv: may not be read: permission denied"),
+        ("fit pattern.yaml", 3, "closed/*.csv: no file matches this pattern"),
         ("fit open.yaml --runs-dir closed", 6, "cannot make the run directory: permission denied"),
         ("show closed/run", 6, "closed/run: cannot look at it: permission denied"),
         ("compare run closed/run", 7, "unreadable: cannot look at it: permission denied"),

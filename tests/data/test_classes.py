@@ -101,6 +101,8 @@ def test_a_class_that_is_never_trained_on(workplace: Any, options: dict[str, Any
             "classes that differ only in case, blanks or look: 'setosa' (3 rows), 'sеtosa' (2",
         ),
         (["setosa"] * 3 + ["set\u200bosa"] * 2, "class 'set\\u200bosa' (2 rows) holds invisible characters"),
+        (["no"] * 3 + ["no\ufe0f"] * 2, "class 'no\\ufe0f' (2 rows) holds invisible characters"),
+        (["no"] * 3 + ["n\u3164o"] * 2, "only in case, blanks or look: 'no' (3 rows), 'n\\u3164o' (2"),
         (["a", "a", "b"], "classes with a single row: 'b'"),
     ],
 )

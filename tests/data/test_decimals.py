@@ -20,6 +20,7 @@ cells = st.one_of(
     st.floats(-1, 1).map("{:.18f}".format),
     st.integers(-(10**19), 10**19).map(str),
     st.builds("{}{}.{}".format, st.sampled_from(["", "-"]), digits, digits),
+    st.builds("{}.{}".format, st.integers(1, 1 << 16).map(lambda k: k << 64), st.sampled_from(["", "0", "5"])),
     st.text("0123456789.-+eE naN:/", max_size=12),
     st.sampled_from(
         ["", "-", ".", "-.", "-0", "-0.0", "5.", ".5", "1.2.3", "--1", "+1", " 1", "1e5", "nan", "inf", "é"]
@@ -45,6 +46,7 @@ def significant(text: str) -> int:
 
 @given(st.lists(cells, min_size=1, max_size=20))
 @example(["9007199254740993.5", "0.1234567890123456789", "72057594037927937.0", "123456789.12345678"])
+@example(["18446744073709551616", "18446744073709551616.0", "55340232221128654848.5", "1.25"])  # 2^64, 3 * 2^64
 @example(["0" * 30 + "1", "1" + "0" * 30, "0." + "0" * 30 + "1"])
 def test_equals_float_or_is_left(texts: list[str]) -> None:
     for text, value, odd in zip(texts, *read(texts), strict=True):

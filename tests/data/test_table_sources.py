@@ -50,6 +50,39 @@ def test_a_missing_file_unlike_all_others_lists_the_data_files(plain: Path) -> N
     assert error.problems[0].notes[-1] == "data files there: trees.csv"
 
 
+def test_a_link_to_nothing_says_so(plain: Path) -> None:
+    link = plain.with_name("tree.csv")
+    link.symlink_to("gone.csv")
+    assert str(error_of(str(link))).startswith(f"error: {link}: a link to a file that does not exist: 'gone.csv'")
+
+
+@pytest.mark.parametrize("rows", [3, 300_000])
+def test_a_column_called_like_a_parquet_file(rows: int, tmp_path: Path) -> None:
+    file = tmp_path / "x.csv"
+    file.write_text("PAR1,b\n" + "1,2\n" * rows)
+    assert read_table([str(file)]).names == ["PAR1", "b"]
+
+
+def test_a_file_that_is_rewritten_while_it_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "x.csv"
+    file.write_text("a,kind\n" + "1.5,oak\n" * 300_000)
+    whole = source.PlainFile._hashed
+
+    def rewritten(self: source.PlainFile) -> Any:
+        for number, block in enumerate(whole(self)):
+            if number == 1:
+                with file.open("r+b") as stream:
+                    stream.seek(1 << 20)
+                    stream.write(b"2")
+                os.utime(file)
+            yield block
+
+    monkeypatch.setattr(source.PlainFile, "_hashed", rewritten)
+    for stream in (True, False):
+        with pytest.raises(DataError, match="the file has changed since it was read"):
+            read_table([str(file)], stream=stream)
+
+
 def test_a_missing_folder(tmp_path: Path) -> None:
     assert "its folder does not exist" in str(error_of(str(tmp_path / "nowhere" / "x.csv")))
 
@@ -152,6 +185,10 @@ def test_a_pattern_is_all_its_files_in_order_shown_as_typed(tmp_path: Path) -> N
     ]
     assert table.path == "../parts/a.csv"
     assert list(table.sha256) == ["../parts/a.csv", "../parts/b.csv"]
+
+
+def test_a_pattern_too_long_for_a_name_matches_nothing(tmp_path: Path) -> None:
+    assert "no file matches this pattern" in str(error_of(str(tmp_path / ("a" * 300 + "*.csv"))))
 
 
 def test_a_pattern_that_matches_nothing(tmp_path: Path) -> None:
