@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
@@ -18,10 +18,12 @@ from nntrain.metrics.base import evaluate
 from nntrain.metrics.defaults import with_standard_metrics
 from nntrain.metrics.report import classification_report
 from nntrain.runs.files import is_there
+from nntrain.runs.record import refuse_foreign
 from nntrain.runs.run import Run
 from nntrain.train.evaluation import Evaluator
 
-CheckpointName = Literal["best", "last"]
+CheckpointName: TypeAlias = str
+"""``best``, ``last``, or ``step-N`` of those that ``checkpoint.keep`` keeps."""
 UnknownClass = Literal["error", "wrong", "skip"]
 
 
@@ -48,7 +50,9 @@ def load_trained(run: Run, checkpoint: CheckpointName) -> TrainedModel:
     """
     refuse_parent(run)
     arrays, state = run.checkpoints.load(checkpoint)
-    return load_model(arrays, state, str(run.checkpoints.path(checkpoint)))
+    path = run.checkpoints.path(checkpoint)
+    refuse_foreign(run.info, state, path)
+    return load_model(arrays, state, str(path))
 
 
 def best_or_last(run: Run, checkpoint: CheckpointName) -> CheckpointName:

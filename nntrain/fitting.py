@@ -13,6 +13,7 @@ from nntrain.errors import NumericError, RunError
 from nntrain.experiment import Experiment
 from nntrain.inference import describe_model, model_arrays
 from nntrain.metrics.defaults import with_standard_metrics
+from nntrain.runs.record import origin_of, refuse_foreign
 from nntrain.runs.run import Run
 from nntrain.train.snapshot import Snapshot, prefixed, under
 from nntrain.train.state import TrainState
@@ -32,9 +33,11 @@ class Checkpoints:
     _best_written: int | None = None
     _model: dict[str, Any] = field(init=False)
     _arrays: dict[str, Array] = field(init=False)
+    _origin: dict[str, Any] = field(init=False)
 
     def __post_init__(self) -> None:
         self._model, self._arrays = describe_model(self.experiment), model_arrays(self.experiment)
+        self._origin = origin_of(self.run.info)
 
     def save_best(self, snapshot: Snapshot) -> None:
         best = snapshot.state["train"]["best"]
@@ -46,12 +49,14 @@ class Checkpoints:
     def save(self, snapshot: Snapshot) -> None:
         self.save_best(snapshot)
         train = snapshot.state["train"]
-        state = {"epoch": train["epoch"], "model": self._model, **snapshot.state}
+        state = {"epoch": train["epoch"], "model": self._model, "origin": self._origin, **snapshot.state}
         self.run.checkpoints.save_last({**self._arrays, **snapshot.arrays}, state)
+        self.run.checkpoints.keep_last(train["step"], self.experiment.config.checkpoint.keep)
 
     def _best(self, snapshot: Snapshot, best: dict[str, Any]) -> tuple[dict[str, Array], dict[str, Any]]:
         weights = prefixed("weights", under("best", snapshot.arrays))
-        return {**self._arrays, **weights}, {"epoch": best["epoch"], "value": best["value"], "model": self._model}
+        told = {"epoch": best["epoch"], "value": best["value"], "model": self._model, "origin": self._origin}
+        return {**self._arrays, **weights}, told
 
 
 @dataclass(frozen=True)
@@ -148,6 +153,7 @@ def put_at(trainer: Trainer, checkpoint: tuple[dict[str, Array], dict[str, Any]]
         RunError: it is not one of this config.
     """
     arrays, state = checkpoint
+    refuse_foreign(run.info, state, run.checkpoints.folder)
     try:
         trainer.load(Snapshot(dict(arrays), dict(state)))
     except (LookupError, TypeError, AttributeError) as error:

@@ -243,7 +243,7 @@ def test_a_signal_while_an_interruption_is_told_shows_no_traceback() -> None:
 import os, signal
 from nntrain.cli.signals import INTERRUPTION, Interrupted
 INTERRUPTION.install()
-INTERRUPTION.advice = "  help: do that\\n"
+INTERRUPTION.help = "do that"
 try:
     os.kill(os.getpid(), signal.SIGINT)
 except Interrupted:

@@ -36,6 +36,7 @@ def run_config(run: Run, overrides: Sequence[str] = ()) -> Config:
     from nntrain.runs.files import read_file
     from nntrain.runs.run import CONFIG_FILE
 
+    run.check()
     path = run.path / CONFIG_FILE
     content = read_file(path)
     try:

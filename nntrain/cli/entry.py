@@ -101,6 +101,7 @@ def run(arguments: list[str] | None = None) -> int:
     output.prepare_streams()
     if _plugins() is not None:  # those of an earlier command in this process
         _plugins().forget_plugins()
+    INTERRUPTION.help = None
     try:
         INTERRUPTION.check()
         if not (arguments or output.json or "_NNTRAIN_COMPLETE" in os.environ):
@@ -139,7 +140,8 @@ def _report(error: BaseException, output: Output, arguments: Sequence[str]) -> i
         code = error.exit_code if isinstance(error, Interrupted) else 130
         # Who has waited for a plug-in without end is told where it was.
         path, line = (_plugins() and _plugins().place_of_error(error)) or (None, None)
-        output.failure(code, [Problem("interrupted", path=path, line=line)], status="interrupted")
+        problem = Problem("interrupted", path=path, line=line, help=INTERRUPTION.help)
+        output.failure(code, [problem], status="interrupted")
         return code
     known = _as_nntrain_error(error, arguments)
     output.failure(known.exit_code, known.problems)

@@ -6,7 +6,7 @@ from contextlib import nullcontext
 from typing import Any
 
 from nntrain.cli.configs import refuse_changed_plugins, run_config, use_plugins, user_config
-from nntrain.cli.fitting import conclude, key_overrides, new_run, tell_dry_run, tell_plan, train_watched
+from nntrain.cli.fitting import conclude, key_overrides, new_run, offer_to_go_on, tell_dry_run, tell_plan, train_watched
 from nntrain.cli.output import Output
 from nntrain.cli.signals import INTERRUPTION
 from nntrain.config.schema import Config
@@ -54,6 +54,7 @@ def _resume(output: Output, config: str | None, options: dict[str, Any]) -> int:
     from nntrain.runs.catalog import resolve
 
     run = resolve(options["resume"], options["runs_dir"])
+    offer_to_go_on(run.path)
     given = None
     if config is None:
         use_plugins(output, options["plugins"])

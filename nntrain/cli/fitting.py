@@ -111,13 +111,13 @@ def train_watched(
         return progress[0]
 
     if interrupted is None:
-        INTERRUPTION.advice = f"  help: go on with: {resume_command(run.path)}\n"
+        offer_to_go_on(run.path)
     with INTERRUPTION.deferred():
         try:
             return train(experiment, run, observer, interrupted or INTERRUPTION.reason)
         except Interrupted:  # the second Ctrl-C
             if interrupted is None:
-                output.warning(f"stopped at once, without saving; go on with: {resume_command(run.path)}")
+                output.warning("stopped at once, without saving")
             raise
         finally:
             for bar in progress:
@@ -152,6 +152,11 @@ def tell_interrupted(output: Output, path: Path, text: str, document: dict[str, 
     with suppress(ResourceError, ReaderGoneError):  # a terminal that has closed is what the signal told of
         output.result(text, document)
     return 128 + (INTERRUPTION.number or signal.SIGINT)
+
+
+def offer_to_go_on(path: Path) -> None:
+    """Have whoever ends the command from now on told how to go on with a run, or with the parent told of before."""
+    INTERRUPTION.help = INTERRUPTION.help or f"go on with: {resume_command(path)}"
 
 
 def resume_command(path: Path) -> str:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 import click
 
 from nntrain.cli.output import Output
+from nntrain.errors import quote
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -48,9 +50,20 @@ def plugin_option(command: F) -> F:
 def checkpoint_option(command: F) -> F:
     """Add ``--checkpoint``."""
     option = click.option(
-        "--checkpoint", type=click.Choice(["best", "last"]), default="best", show_default=True, help="Which weights."
+        "--checkpoint",
+        callback=_checked_checkpoint,
+        default="best",
+        show_default=True,
+        metavar="best|last|step-N",
+        help="Which weights; step-N after N updates, where checkpoint.keep has kept them.",
     )
     return option(command)
+
+
+def _checked_checkpoint(ctx: click.Context, parameter: click.Parameter, value: str) -> str:
+    if re.fullmatch(r"best|last|step-[0-9]{1,18}", value) is None:
+        raise click.BadParameter(f"expected best, last or step-N, got {quote(value)}", ctx, parameter)
+    return value
 
 
 def output_of(ctx: click.Context) -> Output:

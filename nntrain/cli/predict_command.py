@@ -36,7 +36,7 @@ def command(
 
     output = output_of(ctx)
     use_plugins(output, plugins)
-    columns, notices = predict_csv(resolve(run, runs_dir), csv, checkpoint)  # type: ignore[arg-type]
+    columns, notices = predict_csv(resolve(run, runs_dir), csv, checkpoint)
     for notice in notices:
         output.tell(notice)
     rows = len(columns["row"])

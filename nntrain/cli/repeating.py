@@ -7,16 +7,17 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from nntrain.cli.fitting import new_run, tell_dry_run, tell_interrupted, tell_plan, train_watched
+from nntrain.cli.fitting import new_run, offer_to_go_on, tell_dry_run, tell_interrupted, tell_plan, train_watched
 from nntrain.cli.output import Output
 from nntrain.cli.progress import number
 from nntrain.cli.resuming import check_data, go_on, is_complete, tell_complete
 from nntrain.cli.signals import INTERRUPTION
 from nntrain.cli.tables import table
 from nntrain.config.schema import Config
+from nntrain.errors import RunError
 from nntrain.fitting import Outcome, note_config, outcome_of
 from nntrain.repeats import Member, held_out_columns, kind_of, members, summarize
-from nntrain.runs.files import real_folder
+from nntrain.runs.files import is_there, real_folder
 from nntrain.runs.run import Run, is_run
 
 
@@ -48,6 +49,7 @@ def resume_many(output: Output, config: Config, parent: Run, options: dict[str, 
 
 
 def _train_all(output: Output, parent: Run, todo: Iterable[Member]) -> int:
+    offer_to_go_on(parent.path)
     folder = real_folder(parent.path / parent.info["repeats"]["kind"])
     outcomes: list[Outcome] = []
     held_out: list[dict[str, Any]] = []
@@ -69,9 +71,13 @@ def _train_member(output: Output, folder: Path, member: Member) -> Outcome:
     """Train a member, from the start or on from where it was cut off; one that is complete stays as it is."""
     path = folder / member.name
     if not is_run(path):
+        if is_there(path):
+            help = "restore its run.json, or remove the folder: it is then trained anew"
+            raise RunError("not a run directory: it holds no run.json", path=str(path), help=help)
         with new_run(member.experiment, str(folder), str(path), member.name, fold=member.fold) as run:
             return train_watched(output, member.experiment, run)
     run = Run.open(path)
+    run.check()
     with run.locked():
         if is_complete(run, member.experiment.config):
             output.notice("already complete")

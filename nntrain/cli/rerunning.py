@@ -13,6 +13,8 @@ from nntrain.cli.output import Output
 from nntrain.cli.signals import INTERRUPTION
 from nntrain.experiment import Experiment
 from nntrain.fitting import Outcome
+from nntrain.runs.files import is_there, read_file
+from nntrain.runs.store import LARGEST_CHECKPOINT
 from nntrain.train.callbacks.base import EpochRow
 
 Row: TypeAlias = Mapping[str, Any]
@@ -71,7 +73,8 @@ def compared(whole: Path, other: Path, names: Sequence[str] = COMPARED) -> dict[
     """Return, for each file that either of two runs has, whether both are ``identical``, and the first's ``sha256``."""
     found = {}
     for name in names:
-        contents = [path.read_bytes() if path.exists() else None for path in (whole / name, other / name)]
+        paths = (whole / name, other / name)
+        contents = [read_file(path, LARGEST_CHECKPOINT) if is_there(path) else None for path in paths]
         if contents != [None, None]:
             digest = "-" if contents[0] is None else hashlib.sha256(contents[0]).hexdigest()[:16]
             found[name] = {"identical": contents[0] == contents[1], "sha256": digest}

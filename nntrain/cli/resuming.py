@@ -13,7 +13,8 @@ from nntrain.config.schema import Config
 from nntrain.errors import RunError, quote
 from nntrain.experiment import Experiment, assemble
 from nntrain.fitting import Outcome, complete_config
-from nntrain.runs.run import Run
+from nntrain.runs.files import real_folder
+from nntrain.runs.run import CHECKPOINTS, Run
 
 MAY_DIFFER = frozenset({"name", "threads", "plugins"})
 """Keys that have no say in what is computed; of plug-ins the content has, wherever they are."""
@@ -50,14 +51,16 @@ def go_on(
     output: Output, experiment: Experiment, run: Run, interrupted: Callable[[], str | None] | None = None
 ) -> Outcome:
     """Train on in a run whose lock is held."""
+    real_folder(run.path / CHECKPOINTS)
     for notice in run.notices():
         output.tell(notice)
     return train_watched(output, experiment, run, interrupted)
 
 
 def is_complete(run: Run, config: Config) -> bool:
-    """Return whether a run has ended as planned, and no more epochs are asked for."""
-    return run.info["status"] in ("finished", "early_stopped") and config.epochs <= run.info.get("epochs", 0)
+    """Return whether a run has ended as planned, no more epochs are asked for, and nothing of it is lost since."""
+    has_ended = run.info["status"] in ("finished", "early_stopped") and config.epochs <= run.info.get("epochs", 0)
+    return has_ended and run.is_whole()
 
 
 def tell_complete(output: Output, run: Run, config: Config) -> int:

@@ -31,12 +31,12 @@ class Interruption:
 
     Attributes:
         number: the first signal that came, or None.
-        advice: what can be done after the process was ended where it stands, or "".
+        help: what can be done after the command was ended, or None.
     """
 
     def __init__(self) -> None:
         self.number: int | None = None
-        self.advice = ""
+        self.help: str | None = None
         self._deferred = False
         self._raised = False
 
@@ -100,7 +100,8 @@ class Interruption:
 
     def _leave(self, number: int) -> NoReturn:
         with suppress(OSError):  # the terminal may have gone
-            os.write(2, f"error: interrupted\n{self.advice}".encode(errors="surrogateescape"))
+            help = f"  help: {self.help}\n" if self.help else ""
+            os.write(2, f"error: interrupted\n{help}".encode(errors="surrogateescape"))
         os._exit(128 + number)
 
 

@@ -62,7 +62,9 @@ class CheckpointSection(Section):
     )
     every_epochs: Annotated[int, Ge(1)] | None = Field(None, description="also write every so many epochs")
     every_seconds: Annotated[float, Ge(0)] = Field(30.0, description="write when so many seconds have passed")
-    keep: Annotated[int, Ge(0)] = Field(0, description="how many older checkpoints are kept beside last and best")
+    keep: Annotated[int, Ge(0)] = Field(
+        0, description="how many older checkpoints are kept beside last and best, as step-<updates>"
+    )
 
 
 class Settings(Section):

@@ -8,7 +8,7 @@ from typing import Any
 
 from nntrain.errors import RunError
 from nntrain.runs import plain_json
-from nntrain.runs.files import append_file, cut_file, read_file, replace_file, sync_folder, told
+from nntrain.runs.files import append_file, cut_file, is_there, read_file, replace_file, sync_folder, told
 from nntrain.runs.rows import LARGEST_ROWS, read_rows, scan
 
 METRICS, TIMING, GRADIENTS = "metrics.jsonl", "timing.jsonl", "gradients.jsonl"
@@ -67,13 +67,23 @@ class Recorder:
     def _write(self, durable: bool) -> None:
         is_new = False
         for name, waiting in self._waiting.items():
-            if waiting or (durable and name in self._unsynced):
+            if name == METRICS and not self._is_as_left(waiting):
+                replace_file(self.folder / name, self._history)  # somebody has removed or changed it
+                waiting.clear()
+            elif waiting or (durable and name in self._unsynced):
                 is_new |= append_file(self.folder / name, waiting, durable) or name in self._unsynced
                 waiting.clear()
                 (self._unsynced.discard if durable else self._unsynced.add)(name)
         if durable and is_new:
             with told(self.folder, "write"):
                 sync_folder(self.folder)
+
+    def _is_as_left(self, waiting: bytearray) -> bool:
+        """Whether ``metrics.jsonl`` has the size of all rows but those that wait."""
+        path = self.folder / METRICS
+        with told(path, "look at"):
+            size = path.lstat().st_size if is_there(path) else 0
+        return size == len(self._history) - len(waiting)
 
     def row(self, epoch: int | None) -> dict[str, Any]:
         """Return the row of ``metrics.jsonl`` of an epoch, empty where there is none."""

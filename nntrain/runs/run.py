@@ -28,7 +28,7 @@ from nntrain.runs.files import (
 from nntrain.runs.lock import RunLock, is_live
 from nntrain.runs.naming import make_directory
 from nntrain.runs.recorder import GRADIENTS, METRICS, TIMING, Recorder
-from nntrain.runs.rows import read_rows
+from nntrain.runs.rows import LARGEST_ROWS, read_rows
 from nntrain.user_files import typed
 
 if TYPE_CHECKING:
@@ -121,6 +121,29 @@ class Run:
         """
         place = Path(path)
         return cls(place, read_info(place))
+
+    def check(self) -> None:
+        """Refuse a ``run.json`` that a command cannot go on from.
+
+        Raises:
+            RunError: a key is missing, or holds something else than it must.
+        """
+        from nntrain.runs.record import check_record
+
+        check_record(self.info, self.path / RUN_FILE)
+
+    def is_whole(self) -> bool:
+        """Return whether all that training leaves is there and sound: rows, checkpoints, or the runs of a parent."""
+        repeats = self.info.get("repeats")
+        if repeats is not None:
+            folders = [self.path / repeats["kind"] / name for name in self.info.get("members", [])]
+            return all(is_run(folder) and type(self).open(folder).is_whole() for folder in folders)
+        store = self.checkpoints
+        if not store.is_sound("last") or (self.info.get("best_epoch") is not None and not store.is_sound("best")):
+            return False
+        store.look()
+        path = self.path / METRICS
+        return (read_file(path, LARGEST_ROWS) if is_there(path) else b"") == self.recorder.history
 
     @cached_property
     def checkpoints(self) -> CheckpointStore:

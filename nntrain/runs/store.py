@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -11,20 +12,23 @@ from typing import Any
 
 import numpy as np
 
-from nntrain.errors import NntrainError, RunError
+from nntrain.errors import NntrainError, RunError, enumerate_names
 from nntrain.runs import checkpoint
 from nntrain.runs.checkpoint import Array
-from nntrain.runs.files import is_there, link_error, sync_folder, temporary_beside, told
+from nntrain.runs.files import is_there, link_error, read_file, replace_file, sync_folder, temporary_beside, told
 from nntrain.runs.recorder import Recorder
 
 HISTORY = "history.metrics"
 """Name of the array that holds the bytes of ``metrics.jsonl`` up to the checkpoint."""
 
+LARGEST_CHECKPOINT = 1 << 40
+"""Bytes of the largest checkpoint that is read as a whole."""
+_KEPT = re.compile(r"step-([0-9]{1,18})\.safetensors")
 _NO_LINKS = {errno.EPERM, errno.ENOSYS, errno.EOPNOTSUPP, errno.EMLINK, errno.EXDEV}
 
 
 class CheckpointStore:
-    """Writes and reads ``best``, ``last`` and ``previous`` in a run's ``checkpoints`` folder.
+    """Writes and reads ``best``, ``last``, ``previous`` and ``step-N`` in a run's ``checkpoints`` folder.
 
     Args:
         folder: the ``checkpoints`` folder; it must exist.
@@ -42,7 +46,7 @@ class CheckpointStore:
         self._found: tuple[dict[str, Array], dict[str, Any]] | None = None
 
     def path(self, name: str) -> Path:
-        """Return the file of ``best``, ``last`` or ``previous``."""
+        """Return the file of ``best``, ``last``, ``previous`` or ``step-N``."""
         return self.folder / f"{name}.safetensors"
 
     def save_best(self, arrays: Mapping[str, Array], state: Mapping[str, Any]) -> None:
@@ -71,6 +75,32 @@ class CheckpointStore:
         checkpoint.write(self.path("last"), parts)
         self._last_is_sound = True
 
+    def keep_last(self, step: int, keep: int) -> None:
+        """Keep the last checkpoint as ``step-<step>`` too, and of those before it the newest ``keep``.
+
+        Raises:
+            ResourceError: the system refused.
+        """
+        if not keep:
+            return
+        target = self.path(f"step-{step}")
+        with told(target, "link"):
+            try:
+                if not (target.exists() and target.samefile(self.path("last"))):
+                    _link_as(self.path("last"), target)
+            except OSError as error:
+                if error.errno not in _NO_LINKS:
+                    raise
+                replace_file(target, read_file(self.path("last"), LARGEST_CHECKPOINT))
+            for old in self.kept()[: -keep - 1]:
+                self.path(f"step-{old}").unlink(missing_ok=True)
+            sync_folder(self.folder)
+
+    def kept(self) -> list[int]:
+        """Return the updates after which checkpoints were kept, the oldest first."""
+        names = (_KEPT.fullmatch(path.name) for path in self.folder.iterdir())
+        return sorted(int(name[1]) for name in names if name)
+
     def load_last(self) -> tuple[dict[str, Array], dict[str, Any]] | None:
         """Return the newest sound checkpoint, or None where the run has none yet.
 
@@ -93,18 +123,18 @@ class CheckpointStore:
         return self._found[1]
 
     def load(self, name: str) -> tuple[dict[str, Array], dict[str, Any]]:
-        """Return the checkpoint ``best``, ``last`` or ``previous``.
+        """Return the checkpoint ``best``, ``last``, ``previous`` or ``step-N``.
 
         Raises:
             RunError: missing or damaged.
         """
         self._refuse_link()
         if not is_there(self.path(name)):
-            raise RunError(
-                f"the run has no {name} checkpoint",
-                path=str(self.path(name)),
-                help="go on with the run until it has saved one (nntrain fit --resume)",
-            )
+            help = "go on with the run until it has saved one (nntrain fit --resume)"
+            if name.startswith("step-"):
+                kept = enumerate_names([f"step-{step}" for step in self.kept()]) if is_there(self.folder) else ""
+                help = f"kept are {kept}" if kept else "checkpoint.keep tells how many older ones a run keeps"
+            raise RunError(f"the run has no {name} checkpoint", path=str(self.path(name)), help=help)
         return _without_history(checkpoint.load(self.path(name)))
 
     def load_best(self) -> tuple[dict[str, Array], dict[str, Any]]:
@@ -141,7 +171,7 @@ class CheckpointStore:
     def _keep_previous(self) -> None:
         """Make ``previous`` a second name of ``last``, unless ``last`` is known to be damaged or not known at all."""
         last, previous = self.path("last"), self.path("previous")
-        if not last.exists() or (not self._last_is_sound and previous.exists() and not self._is_sound(last)):
+        if not last.exists() or (not self._last_is_sound and previous.exists() and not self.is_sound("last")):
             return
         with told(previous, "link"):
             # Renaming one of two names of a file to the other does nothing, and would leave the temporary name.
@@ -150,9 +180,10 @@ class CheckpointStore:
             _keep_as(last, previous)
             sync_folder(self.folder)
 
-    def _is_sound(self, path: Path) -> bool:
+    def is_sound(self, name: str) -> bool:
+        """Return whether a checkpoint is there and undamaged."""
         try:
-            checkpoint.load(path)
+            checkpoint.load(self.path(name))
         except RunError:
             return False
         return True
@@ -160,16 +191,20 @@ class CheckpointStore:
 
 def _keep_as(last: Path, previous: Path) -> None:
     """Make ``previous`` name the file that ``last`` names, with no instant at which neither is there."""
-    temporary = temporary_beside(previous)
     try:
-        os.link(last, temporary, follow_symlinks=False)
+        _link_as(last, previous)
     except OSError as error:
         if error.errno not in _NO_LINKS:
             raise
         last.replace(previous)  # no hard links on this file system: until the new last is there, previous stands for it
-        return
+
+
+def _link_as(last: Path, name: Path) -> None:
+    """Make a name, which may be there, a second one of the last checkpoint."""
+    temporary = temporary_beside(name)
+    os.link(last, temporary, follow_symlinks=False)
     try:
-        temporary.replace(previous)
+        temporary.replace(name)
     except BaseException:
         with suppress(OSError):  # the first failure is the one to tell
             temporary.unlink(missing_ok=True)
