@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 
 from nntrain.cli.loading import loading
@@ -45,7 +47,8 @@ def command(
     output = output_of(ctx)
     experiment = assemble(user_config(output, config, overrides, plugins))
     prepared, network, notices = experiment.prepared, experiment.network, experiment.notices
-    if give_picture(ctx, network, graph, file):
+    made_from = [config, *plugins, *(str(Path(config).parent / name) for name in prepared.sources)]
+    if give_picture(ctx, network, graph, file, made_from):
         for notice in notices:
             output.tell(notice)
         return

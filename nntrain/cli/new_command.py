@@ -22,8 +22,8 @@ from nntrain.cli.options import examples, json_option, output_of
 def command(ctx: click.Context, csv: str, target: str, file: str | None, force: bool) -> None:
     """Write a commented, ready-to-run config for CSV."""
     with loading():
+        from nntrain.cli.written import write_result
         from nntrain.errors import ConfigError, enumerate_names, escape, quote
-        from nntrain.runs.files import replace_file
         from nntrain.starter import write_starter
         from nntrain.user_files import typed
 
@@ -32,7 +32,7 @@ def command(ctx: click.Context, csv: str, target: str, file: str | None, force: 
     if os.path.exists(path) and not force:  # noqa: PTH110 - Path.exists fails where one may not look
         raise ConfigError("the file exists", path=str(path), help="choose another with -o FILE, or replace it: --force")
     starter = write_starter(csv, typed(target), path.parent)
-    replace_file(path, starter.text.encode())
+    write_result(str(path), starter.text.encode(), [csv])
     for line in starter.prepared.summary.lines():
         output.notice(line)
     for notice in starter.prepared.notices:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from itertools import zip_longest
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
@@ -46,12 +47,22 @@ def graph_options(command: F) -> F:
     return form(file(command))
 
 
-def give_picture(ctx: click.Context, network: Network, graph: str | None, file: str | None) -> bool:
-    """Give the picture that was asked for, if any; return whether stdout has it, and thus nothing else."""
+def give_picture(
+    ctx: click.Context, network: Network, graph: str | None, file: str | None, made_from: Iterable[str] = ()
+) -> bool:
+    """Give the picture that was asked for, if any; return whether stdout has it, and thus nothing else.
+
+    Args:
+        ctx: of the command.
+        network: to draw.
+        graph: the form, or None.
+        file: where to, or None.
+        made_from: files that must not be written over.
+    """
     if graph is None and file is None:
         return False
+    from nntrain.cli.written import write_result
     from nntrain.graph import draw
-    from nntrain.runs.files import write_output
 
     output = output_of(ctx)
     form = BY_SUFFIX.get(PurePath(file or "").suffix.lower(), "text") if ctx.meta[NO_FORM] or not graph else graph
@@ -59,7 +70,7 @@ def give_picture(ctx: click.Context, network: Network, graph: str | None, file: 
     if file is None:
         output.raw(draw(network, form), document)
         return not output.json
-    write_output(file, draw(network, form).encode())
+    write_result(file, draw(network, form).encode(), made_from)
     output.notice(f"network drawn in {escape(file)}")
     output.keep({**document, "written": file})
     return False

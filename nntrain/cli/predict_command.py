@@ -30,9 +30,10 @@ def command(
     """Write RUN's predictions for the rows of CSV, as CSV; the target column may be absent."""
     with loading():
         from nntrain.cli.configs import use_plugins
+        from nntrain.cli.written import write_result
         from nntrain.evaluating import predict_csv
         from nntrain.runs.catalog import resolve
-        from nntrain.runs.files import csv_text, replace_file
+        from nntrain.runs.files import csv_text
 
     output = output_of(ctx)
     use_plugins(output, plugins)
@@ -44,6 +45,6 @@ def command(
     if file is None:
         output.raw(text, {"rows": rows, "predictions": columns})
         return
-    replace_file(file, text.encode())
+    write_result(file, text.encode(), [csv, *plugins])
     output.notice(f"{rows:,} predictions written to {escape(file)}")
     output.result("", {"rows": rows, "written": file})

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -222,3 +224,42 @@ def test_a_curve_with_holes() -> None:
     assert sparkline([None, None]) == "-"
     assert sparkline([1.0, None, 3.0]).startswith("▁ █")
     assert len(sparkline([float(i) for i in range(1000)]).partition("  ")[0]) == 50
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("predict runs/first iris.csv -o iris.csv", "iris.csv: -o: the file is what the result is made from"),
+        ("predict runs/first iris.csv -o ./same.csv", "same.csv: -o: the file is what the result is made from"),
+        ("predict runs/first iris.csv -o runs/first/run.json", "-o: the file belongs to a run"),
+        ("predict runs/first iris.csv -o runs/first/checkpoints/last.safetensors", "-o: the file belongs to a run"),
+        ("predict runs/first iris.csv -o .", ".: -o: expected the name of a file"),
+        ("predict runs/first iris.csv -o=", "-o: expected the name of a file"),
+        ("check iris.yaml -o iris.yaml", "iris.yaml: -o: the file is what the result is made from"),
+        ("check iris.yaml -o iris.csv", "iris.csv: -o: the file is what the result is made from"),
+        ("show runs/first -o runs/first/config.yaml", "-o: the file belongs to a run"),
+        ("new iris.csv --target species --force -o iris.csv", "-o: the file is what the result is made from"),
+    ],
+)
+def test_no_result_is_written_over_what_it_is_made_from(
+    line: str, words: str, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "same.csv").symlink_to("iris.csv")
+    before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    assert run(line.replace("-o=", "-o ").split(" ")) == 2
+    assert words in capsys.readouterr().err
+    assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
+
+
+def test_results_are_written_into_pipes_and_over_other_files(folder: Path) -> None:
+    os.mkfifo(folder / "pipe")
+    read: list[bytes] = []
+    reader = threading.Thread(target=lambda: read.append((folder / "pipe").read_bytes()))
+    reader.start()
+    assert run(["predict", "runs/first", "iris.csv", "-o", "pipe"]) == 0
+    reader.join(30)
+    (folder / "old.csv").write_text("old")
+    assert run(["predict", "runs/first", "iris.csv", "-o", "old.csv"]) == 0
+    assert read == [(folder / "old.csv").read_bytes()] and read[0].startswith(b"row,")
+    assert run(["predict", "runs/first", "iris.csv", "-o", "/dev/null"]) == 0
+    assert not Path("/dev/null").is_file()
