@@ -111,7 +111,9 @@ class SeriesSection(Section):
     """An example is a forecasting window over ordered rows."""
 
     window: Annotated[int, Ge(1)] = Field(description="rows of the past that are the input")
-    horizon: Annotated[int, Ge(1)] = Field(1, description="how many rows after the window are predicted at once")
+    horizon: Annotated[int, Ge(1), Le(100_000)] = Field(
+        1, description="how many rows after the window are predicted at once"
+    )
     step: Annotated[int, Ge(1)] = Field(1, description="rows from one window to the next")
     include_target: bool = Field(True, description="whether the target's past is an input")
     log: bool = Field(False, description="whether the logarithm of the target is modelled")

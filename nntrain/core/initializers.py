@@ -14,6 +14,7 @@ from annotated_types import Ge, Gt
 
 from nntrain.core.array import Array
 from nntrain.core.parameter import Parameter
+from nntrain.errors import ConfigError, quote
 from nntrain.registry import Registered, Registry
 
 
@@ -23,6 +24,29 @@ class Initializer:
     def sample(self, parameter: Parameter, generator: np.random.Generator) -> Array:
         """Return float64 values of the parameter's shape."""
         raise TypeError(f"{type(self).__name__} does not say how it samples")
+
+
+def first_values(parameter: Parameter, generator: np.random.Generator, dtype: Any) -> Array:
+    """Return what a parameter's initializer samples, as numbers of a type.
+
+    Raises:
+        ConfigError: an initializer of nntrain's was given arguments for which there are no such values.
+        ValueError: one of the user's gives another shape, or values that are no finite numbers of the type.
+    """
+    initializer = parameter.initializer
+    try:
+        with np.errstate(over="ignore", invalid="ignore"):
+            values = np.asarray(initializer.sample(parameter, generator)).astype(dtype, copy=False)
+        if values.shape != parameter.shape:
+            raise ValueError(f"for shape {parameter.shape} it samples values of shape {values.shape}")
+        if not np.isfinite(values).all():
+            raise ValueError(f"it samples values that are not finite in {np.dtype(dtype)}")
+    except (ValueError, OverflowError) as error:
+        if not type(initializer).__module__.startswith("nntrain."):
+            raise
+        name = INITIALIZERS.name_of(initializer)
+        raise ConfigError(f"the initializer {quote(name)} of {parameter.name} cannot sample: {error}") from None
+    return values
 
 
 INITIALIZERS: Registry[Initializer] = Registry("initializer", Initializer, "nntrain.core.initializers")

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from nntrain.core.array import Array, Shape
+from nntrain.core.initializers import first_values
 from nntrain.core.layer import INFERENCE, LAYERS, Context, Layer
 from nntrain.core.memory import refuse_too_large
 from nntrain.core.parameter import Parameter, ParameterStore
@@ -107,7 +108,7 @@ class Network:
         """Give every parameter its first values; a parameter's values depend on the seed and on its own name only."""
         for parameter in self.store.parameters:
             generator = stream(seed, f"init:{parameter.name}")
-            parameter.value[...] = parameter.initializer.sample(parameter, generator)
+            parameter.value[...] = first_values(parameter, generator, self.dtype)
 
     def forward(self, x: Array, ctx: Context = INFERENCE) -> Array:
         """Return the output (B, \\*out_shape) for a batch ``x`` (B, \\*in_shape); the next call overwrites it."""

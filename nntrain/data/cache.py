@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shutil
 import tempfile
 import time
@@ -26,6 +27,7 @@ FOLDER_VARIABLE = "NNTRAIN_CACHE_DIR"
 MOST_BYTES = 5 << 30
 """The entries together take no more than this, and no more than a quarter of what is free and theirs."""
 
+_DIGEST = re.compile("[0-9a-f]{64}")
 _ENDING, _UNFINISHED, _SEEN = ".columns", ".part", ".seen"
 _ABANDONED_SECONDS = 24 * 3600.0
 _SETTLED_NANOSECONDS = 2_000_000_000
@@ -133,7 +135,7 @@ class Cache:
             digest = self._seen(status).read_text("ascii").strip()
         except (OSError, ValueError):
             return None
-        return digest if len(digest) == 64 else None
+        return digest if _DIGEST.fullmatch(digest) else None
 
     def remember_digest(self, status: os.stat_result, began: int, digest: str) -> None:
         """Note the SHA-256 of a file, unless it was changed just before it was read.

@@ -183,4 +183,6 @@ def class_weights(task: Task, codes: Array, spec: str | Mapping[str, float], pat
                 help="name the classes as they stand in the file",
             )
         weights[task.classes.index(label)] = weight
+    if not weights.any():
+        raise DataError("class_weight: all classes have the weight 0, so there is nothing to train on", path=path)
     return weights

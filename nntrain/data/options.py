@@ -121,7 +121,7 @@ class SeriesOptions:
     """
 
     window: Annotated[int, Ge(1)]
-    horizon: Annotated[int, Ge(1)] = 1
+    horizon: Annotated[int, Ge(1), Le(100_000)] = 1
     step: Annotated[int, Ge(1)] = 1
     include_target: bool = True
     log: bool = False

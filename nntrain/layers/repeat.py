@@ -29,7 +29,7 @@ class Repeat(Sequential):
 
     def __init__(self, times: Annotated[int, Ge(1)], layers: list[LayerLike]) -> None:
         block = [LAYERS.build(layer) for layer in layers]
-        count = times * sum(1 for layer in block for _ in layer.walk())
+        count = times * max(1, sum(1 for layer in block for _ in layer.walk()))
         if count > MOST_LAYERS:
             raise ConfigError(
                 f"repeat: {times:,} times the block are {count:,} layers, expected at most {MOST_LAYERS:,}"

@@ -122,7 +122,7 @@ class CosineRestarts(Schedule):
     def __init__(
         self,
         initial: LearningRate,
-        period_epochs: Annotated[float, Gt(0)] = 10,
+        period_epochs: Annotated[float, Ge(1e-6)] = 10,
         multiplier: Annotated[float, Ge(1)] = 1.0,
         minimum: LearningRate = 0.0,
         warmup_epochs: WarmupEpochs = 0.0,

@@ -11,7 +11,7 @@ from nntrain.registry import Registered, Registry
 LearningRate: TypeAlias = Annotated[float, Ge(0)]
 """A learning rate of a schedule."""
 
-WarmupEpochs: TypeAlias = Annotated[float, Ge(0)]
+WarmupEpochs: TypeAlias = Annotated[float, Ge(0), Le(1e9)]
 """Length of the warm-up."""
 
 Factor: TypeAlias = Annotated[float, Gt(0), Le(1)]

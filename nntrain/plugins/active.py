@@ -15,7 +15,7 @@ from types import ModuleType
 from typing import Any, NoReturn
 
 from nntrain.errors import ConfigError, NntrainError, enumerate_names, explain_with, quote
-from nntrain.plugins.faults import fault_of, place_in
+from nntrain.plugins.faults import described, fault_of, handled_last, place_in
 from nntrain.plugins.plugin import Plugin
 from nntrain.plugins.source import (
     Source,
@@ -220,9 +220,20 @@ def _is_owned(file: str) -> bool:
 
 
 def _explain(error: BaseException) -> NntrainError | None:
-    """Return the error a user is told of where one came from an active plug-in."""
+    """Return the error a user is told of where one came from an active plug-in, or from the use of what it made."""
     place = place_of_error(error)
-    return None if place is None else fault_of(error, _is_owned, place[0])
+    if place is not None:
+        return fault_of(error, _is_owned, place[0])
+    for value in handled_last(error) if isinstance(error, _OF_CODE) else ():
+        plugin = plugin_of(type(value))
+        if plugin is not None:
+            reason = f"{type(value).__name__} cannot be used as it is: {described(error)}"
+            help = f"see what nntrain check-plugin {plugin.source.path} finds"
+            return ConfigError(reason, help=help, **plugin.place_of(type(value)))
+    return None
 
+
+_OF_CODE = (TypeError, ValueError, AttributeError, LookupError, ArithmeticError)
+"""What is raised where something of a plug-in's is not what it must be; the system's errors are nobody's fault."""
 
 explain_with(_explain)

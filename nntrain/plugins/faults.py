@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
 from nntrain.errors import ConfigError, NntrainError, shorten
@@ -29,9 +29,20 @@ def place_in(error: BaseException, owns: Callable[[str], bool]) -> tuple[str, in
         if owns(trace.tb_frame.f_code.co_filename):
             found = (trace.tb_frame.f_code.co_filename, trace.tb_lineno)
         trace = trace.tb_next
-    written = "\n".join([str(error), *getattr(error, "__notes__", ())]) if found is None else ""
+    written = "\n".join([_text_of(error), *getattr(error, "__notes__", ())]) if found is None else ""
     frames = [(file, int(line)) for file, line in _FRAME.findall(written) if owns(file)]
     return frames[-1] if frames else found
+
+
+def handled_last(error: BaseException, frames: int = 3) -> Iterator[object]:
+    """Yield what the innermost calls that an error came out of had in their hands, the innermost first."""
+    traces = []
+    trace = error.__traceback__
+    while trace is not None:
+        traces.append(trace)
+        trace = trace.tb_next
+    for trace in reversed(traces[-frames:]):
+        yield from list(trace.tb_frame.f_locals.values())
 
 
 def fault_of(error: BaseException, owns: Callable[[str], bool], default: str) -> ConfigError:
@@ -61,10 +72,18 @@ def described(error: BaseException) -> str:
     >>> described(ZeroDivisionError("division by zero")), described(SystemExit(0))
     ('ZeroDivisionError: division by zero', 'it ends the program: SystemExit: 0')
     """
-    lines = str(error).strip().splitlines()
-    first = lines[-1 if str(error).startswith("Traceback") else 0] if lines else ""
-    text = f"{type(error).__name__}: {shorten(first, _LONGEST)}" if first else type(error).__name__
-    return f"it ends the program: {text}" if isinstance(error, SystemExit) else text
+    text = _text_of(error)
+    lines = text.strip().splitlines()
+    first = lines[-1 if text.startswith("Traceback") else 0] if lines else ""
+    told = f"{type(error).__name__}: {shorten(first, _LONGEST)}" if first else type(error).__name__
+    return f"it ends the program: {told}" if isinstance(error, SystemExit) else told
+
+
+def _text_of(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception:  # of a class of the user's, whose own __str__ fails
+        return ""
 
 
 def _remedy(error: BaseException) -> str | None:

@@ -146,6 +146,7 @@ def _largest_difference(a: Array, b: Array) -> float:
 
 def require_no_global_randomness(action: Callable[[], object]) -> None:
     """Require that NumPy's and Python's global generators are as they were after ``action``."""
+    np.random.seed(np.random.randint(1 << 31))  # who seeds it again and again would leave the state it has left before
     before, python_before = np.random.get_state(), random.getstate()
     action()
     after = np.random.get_state()

@@ -241,7 +241,9 @@ class Trainer:
         """End the run where the epoch's last update has made a weight overflow, which no loss has shown yet."""
         spoilt = self.step.spoilt()
         if spoilt is not None:
-            raise self._diverged(f"{spoilt} after epoch {self.state.epoch + 1}")
+            error = self._diverged(f"{spoilt} after epoch {self.state.epoch + 1}")
+            error.step = self.state.step  # by then at the latest
+            raise error
 
     def _spoilt_validation(self, loss: float, epoch: int, data: Dataset, outputs: Array) -> NumericError:
         """Return the error that ends the run before its epoch counts, with the lines of the rows to blame."""

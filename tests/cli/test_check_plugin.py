@@ -212,9 +212,69 @@ def test_who_ends_an_endless_plug_in_is_told_where_it_was(folder: Path, argument
     assert process.stderr is not None
     while (line := process.stderr.readline()) != "it runs\n":
         assert line
+    time.sleep(0.3)
     for _ in range(2):  # while a batch is trained the first one waits for its end
         process.send_signal(signal.SIGINT)
         time.sleep(0.3)
     told = process.communicate(timeout=30)[1]
     assert process.returncode == 130
     assert f"error: endless.py:{line_of(said + text, 'while')}: interrupted\n" in told
+
+
+INITIALIZER = """\
+from nntrain.core.initializers import INITIALIZERS, Initializer
+import numpy as np
+
+
+@INITIALIZERS.register("mine")
+class Mine(Initializer):
+    \"\"\"Mine.\"\"\"
+
+    def sample(self, parameter, generator):
+        return SAMPLE
+"""
+USE = "architecture: {layers: [{name: dense, units: 4, kernel_initializer: mine}]}\n"
+LAYER_USE = "architecture: {layers: [{name: dense, units: 4}, {name: scale}]}\n"
+WITHOUT = {name: LAYER.replace(f"def {name}(", f"def other_{name}(") for name in ("build", "forward", "backward")}
+UNUSABLE: dict[str, tuple[str, str, str]] = {
+    **{
+        name: (HEAD + text, LAYER_USE, f"Scale cannot be used as it is: TypeError: Scale does not implement {name}")
+        for name, text in WITHOUT.items()
+    },
+    "text": (INITIALIZER.replace("SAMPLE", "'a'"), USE, "Mine cannot be used as it is: ValueError: could not convert"),
+    "shape": (INITIALIZER.replace("SAMPLE", "np.ones(3)"), USE, "samples values of shape (3,)"),
+    "not finite": (
+        INITIALIZER.replace("SAMPLE", "np.full(parameter.shape, 1e39)"),
+        USE,
+        "it samples values that are not finite in float32",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", UNUSABLE)
+def test_what_cannot_be_used_is_told_at_its_class(what: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text, use, words = UNUSABLE[what]
+    (folder / "bad.py").write_text(text)
+    (folder / "c.yaml").write_text(f"plugins: bad.py\ndata: {{train: rows.csv, target: y}}\nepochs: 1\n{use}")
+    assert command(["fit", "c.yaml", "--run-dir", "r"]) == 2
+    told = capsys.readouterr().err
+    line = line_of(text, "class ")
+    assert f"error: bad.py:{line}: " in told and words in told
+    assert "help: see what nntrain check-plugin bad.py finds\n" in told
+    checked(capsys, "bad.py", code=2)
+
+
+def test_an_error_that_cannot_be_written_out(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    odd = "class Odd(Exception):\n    def __str__(self):\n        raise ValueError\n\n\n"
+    (folder / "bad.py").write_text(odd + (HEAD + LAYER).replace("        self.x = x\n", "        raise Odd\n"))
+    (folder / "c.yaml").write_text(f"plugins: bad.py\ndata: {{train: rows.csv, target: y}}\n{LAYER_USE}")
+    assert command(["fit", "c.yaml", "--json", "--run-dir", "r"]) == 2
+    (error,) = json.loads(capsys.readouterr().out)["errors"]
+    assert (error["path"], error["message"]) == ("bad.py", "Odd")
+
+
+def test_who_seeds_the_global_generator_is_found(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text = INITIALIZER.replace("return SAMPLE", "np.random.seed(0)\n        return np.zeros(parameter.shape)")
+    (folder / "bad.py").write_text(text)
+    for _ in range(2):
+        assert "no global random generator is used" in checked(capsys, "bad.py", code=2)[0]

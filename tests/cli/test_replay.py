@@ -165,3 +165,12 @@ def test_a_damaged_checkpoint_is_no_hindrance(config: Path, capsys: pytest.Captu
         path.write_bytes(path.read_bytes()[:-1])
     found = replayed(capsys, "--step", "30")
     assert (found["resumed_at"], found["loss"]) == (0, losses(config)[29])
+
+
+def test_an_overflow_that_shows_at_the_end_of_an_epoch_is_replayed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], config: Path
+) -> None:
+    rows = "\n".join(f"{i % 7},{i * i % 11},{i * 0.5}" for i in range(40))
+    (tmp_path / "numbers.csv").write_text(f"a,b,y\n{rows}\n")
+    fit(config, "--set", "optimizer={name: adagrad, learning_rate: 1e8}", "--set", "data.train=numbers.csv")
+    assert replayed(capsys)["failure"] == "the optimizer's square_sum overflowed"

@@ -142,3 +142,5 @@ def test_weights_of_classes() -> None:
     assert class_weights(task, codes, {"b": 2.5}, "x.csv").tolist() == [1.0, 2.5, 1.0]
     with pytest.raises(DataError, match=r"x\.csv: class_weight: column 'y' has no class 'bb'; did you mean 'b'\?"):
         class_weights(task, codes, {"bb": 1.0}, "x.csv")
+    with pytest.raises(DataError, match="all classes have the weight 0"):
+        class_weights(task, codes, {"a": 0.0, "b": 0.0, "c": 0.0}, "x.csv")

@@ -135,6 +135,17 @@ def test_the_second_time_nothing_is_parsed(folder: Path, plain: Path, monkeypatc
     assert len(entries(folder)) == 1
 
 
+@pytest.mark.parametrize("damage", [b"\0" * 64, b"\0", b"x" * 64, b"../" * 30])
+def test_a_damaged_note_of_a_digest_is_no_digest(
+    damage: bytes, folder: Path, plain: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cache, "_SETTLED_NANOSECONDS", 0)
+    first = outcome(plain)
+    (note,) = folder.rglob("*.seen")
+    note.write_bytes(damage)
+    assert outcome(plain) == first
+
+
 def test_numbers_are_not_made_texts_until_asked(folder: Path, plain: Path) -> None:
     read_table([str(plain)])
     again = read_table([str(plain)])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
@@ -85,6 +86,26 @@ def test_repeat_makes_independent_copies_of_a_layer() -> None:
     kernels = [value for name, value in network.state().items() if name.endswith("kernel")]
     assert len(kernels) == 3
     assert not np.array_equal(kernels[0], kernels[1])
+
+
+@pytest.mark.parametrize("layers", [[], ["relu"]], ids=str)
+def test_repetitions_beyond_reason_are_refused_at_once(layers: list[str]) -> None:
+    with pytest.raises(ConfigError, match="1,000,000,000 layers, expected at most 10,000"):
+        network_of({"name": "repeat", "times": 10**9, "layers": layers})
+
+
+@pytest.mark.parametrize(
+    ("initializer", "message"),
+    [
+        ({"name": "uniform", "low": 1.0, "high": -1.0}, "'uniform' of dense_1.kernel cannot sample: high - low < 0"),
+        ({"name": "uniform", "low": -1e308, "high": 1e308}, "'uniform' of dense_1.kernel cannot sample: high - low"),
+        ({"name": "he_uniform", "gain": 1e308}, "'he_uniform' of dense_1.kernel cannot sample: high - low"),
+        ({"name": "constant", "value": 1e39}, "'constant' of dense_1.kernel cannot sample: it samples values that are"),
+    ],
+)
+def test_first_values_that_are_none_are_refused(initializer: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError, match=re.escape(message)):
+        network_of({"name": "dense", "units": 3, "kernel_initializer": initializer})
 
 
 @pytest.mark.parametrize("code", [-1.0, 3.0, 0.5, np.nan, np.inf])
