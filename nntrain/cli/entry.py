@@ -164,6 +164,9 @@ def _as_nntrain_error(error: BaseException, arguments: Sequence[str]) -> Nntrain
         return ResourceError(f"a library that nntrain needs cannot be loaded: {reason}", help=help)
     message = f"a bug in nntrain: {error}" if str(error) else "a bug in nntrain"
     if _plugins() is not None and (active := _plugins().active_plugins()):
+        likely: NntrainError | None = _plugins().likely_fault(error)
+        if likely is not None:
+            return likely
         names = " ".join(plugin.source.path for plugin in active)
         return _BugError(f"{message}, or in a plug-in", help=f"see what nntrain check-plugin {names} finds")
     return _BugError(message, help="run again with nntrain --debug ... and report what it prints")

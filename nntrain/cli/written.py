@@ -25,7 +25,7 @@ def write_result(path: str, content: bytes, made_from: Iterable[str]) -> None:
         ResourceError: the system refused.
     """
     target = Path(path)
-    if not target.name or target.is_dir():
+    if not target.name or os.path.isdir(target):  # noqa: PTH112 - Path.is_dir fails where one may not look
         raise ConfigError("-o: expected the name of a file, got that of a folder", path=path or "''")
     if any(_are_same(target, Path(source)) for source in made_from):
         raise ConfigError("-o: the file is what the result is made from", path=path, help="name another file")

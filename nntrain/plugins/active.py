@@ -220,10 +220,22 @@ def _is_owned(file: str) -> bool:
 
 
 def _explain(error: BaseException) -> NntrainError | None:
-    """Return the error a user is told of where one came from an active plug-in, or from the use of what it made."""
+    """Return the error a user is told of where one came from an active plug-in."""
     place = place_of_error(error)
-    if place is not None:
-        return fault_of(error, _is_owned, place[0])
+    return None if place is None else fault_of(error, _is_owned, place[0])
+
+
+explain_with(_explain)
+
+_OF_CODE = (TypeError, ValueError, AttributeError, LookupError, ArithmeticError)
+"""What is raised where something of a plug-in's is not what it must be; the system's errors are nobody's fault."""
+
+
+def likely_fault(error: BaseException) -> NntrainError | None:
+    """Return the error a user is told of where one came out of what nntrain did with something of a plug-in's, or None.
+
+    It is no more than likely, so that it is asked for where nothing else is known of an error.
+    """
     for value in handled_last(error) if isinstance(error, _OF_CODE) else ():
         plugin = plugin_of(type(value))
         if plugin is not None:
@@ -231,9 +243,3 @@ def _explain(error: BaseException) -> NntrainError | None:
             help = f"see what nntrain check-plugin {plugin.source.path} finds"
             return ConfigError(reason, help=help, **plugin.place_of(type(value)))
     return None
-
-
-_OF_CODE = (TypeError, ValueError, AttributeError, LookupError, ArithmeticError)
-"""What is raised where something of a plug-in's is not what it must be; the system's errors are nobody's fault."""
-
-explain_with(_explain)

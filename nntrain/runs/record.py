@@ -58,13 +58,6 @@ def _are_rows(value: Any) -> bool:
     return isinstance(value, Mapping) and _is_row(value.get("best")) and _is_row(value.get("last"))
 
 
-def _are_plugins(value: Any) -> bool:
-    keys = ("name", "path", "sha256")
-    return isinstance(value, list) and all(
-        isinstance(plugin, Mapping) and all(isinstance(plugin.get(key), str) for key in keys) for plugin in value
-    )
-
-
 _EVERY_RUN: dict[str, tuple[Check, str]] = {
     "seed": (is_count, "a whole number of at least 0"),
     "epochs": (is_count, "a whole number of at least 0"),
@@ -75,7 +68,6 @@ _WHERE_THERE: dict[str, tuple[Check, str]] = {
     "fold": (_or_none(is_count), "a whole number of at least 0, or null"),
     "failed_step": (_or_none(is_count), "a whole number of at least 0, or null"),
     "config_changed_after": (lambda value: isinstance(value, list) and all(map(is_count, value)), "a list of epochs"),
-    "plugins": (_or_none(_are_plugins), "a list of plug-ins with name, path and sha256"),
     "members": (lambda value: isinstance(value, list) and all(map(_is_text, value)), "a list of names"),
 }
 _ENDED: dict[str, tuple[Check, str]] = {
