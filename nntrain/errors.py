@@ -10,7 +10,8 @@ from __future__ import annotations
 import errno
 import os
 import unicodedata
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -140,11 +141,16 @@ def _bounded(text: str) -> str:
     return shorten(text, LONGEST_PART)
 
 
+Key: TypeAlias = tuple[str | int, ...]
+"""The keys of a config that lead to a value, from the outermost; numbers are places in lists."""
+
+
 @dataclass(frozen=True, slots=True)
 class Problem:
     """One thing that is wrong: a message, the place it was found at, one remedy and further facts.
 
-    ``path`` is the file as the user typed it; ``line`` and ``column`` count from 1 (a CSV's header is line 1).
+    ``path`` is the file as the user typed it; ``line`` and ``column`` count from 1 (a CSV's header is line 1); ``key``
+    is the key of a config that names what is not there, for whoever knows where it stands.
 
     >>> print(Problem("epocs: unknown key", path="iris.yaml", line=3, column=1, help="write 'epochs'").render())
     error: iris.yaml:3:1: epocs: unknown key
@@ -157,6 +163,7 @@ class Problem:
     column: int | None = None
     help: str | None = None
     notes: tuple[str, ...] = ()
+    key: Key = ()
 
     @property
     def place(self) -> str:
@@ -257,6 +264,40 @@ class PartialError(NntrainError):
     """Part of what was asked for is done, part is not."""
 
     exit_code = 7
+
+
+class Gathering:
+    """Errors of checks that need nothing of each other, raised together in the order of the file.
+
+    >>> checks = Gathering()
+    >>> with checks.next():
+    ...     raise ConfigError("loss: unknown", path="a.yaml", line=7)
+    >>> with checks.next():
+    ...     raise ConfigError("epochs: unknown", path="a.yaml", line=5)
+    >>> checks.end()
+    Traceback (most recent call last):
+    nntrain.errors.ConfigError: error: a.yaml:5: epochs: unknown
+    error: a.yaml:7: loss: unknown
+    """
+
+    def __init__(self) -> None:
+        self._errors: list[ConfigError | DataError] = []
+
+    @contextmanager
+    def next(self) -> Iterator[None]:
+        """Keep an error of a config or of its data for the end."""
+        try:
+            yield
+        except (ConfigError, DataError) as error:
+            self._errors.append(error)
+
+    def end(self) -> None:
+        """Raise what was kept as one error, a ConfigError where any of them is one."""
+        if not self._errors:
+            return
+        kind = next((type(error) for error in self._errors if isinstance(error, ConfigError)), DataError)
+        problems = [problem for error in self._errors for problem in error.problems]
+        raise kind(sorted(problems, key=lambda problem: (problem.line is None, problem.line or 0)))
 
 
 _NO_THREAD = "can't start new thread"

@@ -12,7 +12,7 @@ from nntrain.config.schema import Config
 from nntrain.config.specs import complete_spec
 from nntrain.core.network import Network
 from nntrain.core.task import Task
-from nntrain.errors import ConfigError, NntrainError
+from nntrain.errors import ConfigError, Gathering, NntrainError
 from nntrain.losses.base import LOSSES, Loss
 from nntrain.metrics.base import Metric
 from nntrain.metrics.defaults import default_metrics
@@ -207,12 +207,18 @@ def assemble(config: Config, fold: int | None = None) -> Experiment:
         ConfigError: parts of the config do not fit each other or the data.
         DataError: a file or column is missing or unusable.
     """
-    from nntrain.data.preparation import prepare
+    from nntrain.data.preparation import checked, prepare
 
-    refuse_pending(config)
-    planned = plan(config)
+    checks = Gathering()
+    with checks.next():
+        refuse_pending(config)
+    with checks.next():
+        planned = plan(config)
+    with checks.next(), errors_placed(config, "data"):
+        checked(data_options(config), config.resolve_path)
+    checks.end()
     task_hint = None if planned.loss is None else planned.loss.implied_task
-    with errors_placed(config, "data"):
+    with checks.next(), errors_placed(config, "data"):
         prepared = prepare(
             data_options(config),
             config.resolve_path,
@@ -224,15 +230,19 @@ def assemble(config: Config, fold: int | None = None) -> Experiment:
             reconstructs=planned.architecture.reconstructs,
             stream=config.stream,
         )
+    checks.end()
     # Complete specs, so that a config which spells its defaults out gives the same checkpoint.
     loss_spec = _complete("loss", planned.loss_spec or default_loss(prepared.task))
     loss = planned.loss or LOSSES.build(loss_spec)
-    _check_loss(config, loss, loss_spec, prepared)
-    loss.build(prepared.task)
+    with checks.next():
+        _check_loss(config, loss, loss_spec, prepared)
+        loss.build(prepared.task)
     metric_specs = default_metrics(prepared.task) if config.metrics is None else config.metrics
     specs = name_specs([_complete("metric", spec) for spec in metric_specs])
     metrics = planned.metrics if planned.metrics is not None else build_metrics(specs)
-    _check_metrics(config, metrics, prepared)
+    with checks.next():
+        _check_metrics(config, metrics, prepared)
+    checks.end()
     layout = FeatureLayout.of(prepared.preprocessing.form)
     with errors_placed(config, "architecture"):
         network = build_network(

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from nntrain.config.schema import Config
 from nntrain.data.forms import form_of
 from nntrain.data.options import FORM_OPTIONS, ColumnOptions, DataOptions
-from nntrain.errors import ConfigError, Problem, did_you_mean, enumerate_names, quote
+from nntrain.errors import ConfigError, DataError, Gathering, Key, Problem, did_you_mean, enumerate_names, escape, quote
 from nntrain.losses.base import LOSSES, Loss
 from nntrain.metrics.base import METRICS, Metric
 from nntrain.models.base import ARCHITECTURES, Architecture, Examples
@@ -41,28 +41,37 @@ def plan(config: Config) -> Plan:
     """Return the plan of a config, after every check that needs no data.
 
     Raises:
-        ConfigError: loss, output activation, metrics and monitors do not fit each other, or a path fits no config.
+        ConfigError: loss, output activation, metrics and monitors do not fit each other, or a path fits no config; with
+            all that is wrong.
     """
     config.resolved(absolute_paths=True)  # as config.yaml of a run has to hold it
-    with errors_placed(config, "architecture"):
+    checks = Gathering()
+    architecture = loss_spec = loss = metrics = None
+    with checks.next(), errors_placed(config, "architecture"):
         architecture = ARCHITECTURES.build(config.architecture)
         examples = examples_of(config)
         architecture.check_examples(examples)
         architecture.hidden_layers(examples)
-    loss_spec = config.loss if config.loss is not None else architecture.default_loss
-    with errors_placed(config, "loss"):
+    with checks.next(), errors_placed(config, "loss"):
+        loss_spec = architecture.default_loss if config.loss is None and architecture is not None else config.loss
         loss = None if loss_spec is None else LOSSES.build(loss_spec)
-    _refuse_repeated_metrics(config)
-    with errors_placed(config, "metrics"):
+    with checks.next():
+        _refuse_repeated_metrics(config)
+    with checks.next(), errors_placed(config, "metrics"):
         metrics = None if config.metrics is None else build_metrics(name_specs(config.metrics))
-    with errors_placed(config, "optimizer"):
+    with checks.next(), errors_placed(config, "optimizer"):
         OPTIMIZERS.build(config.optimizer)
-    with errors_placed(config, "callbacks"):
+    with checks.next(), errors_placed(config, "callbacks"):
         build_callbacks(config)
-    _check_output_activation(config, loss)
-    _check_stream(config)
-    if metrics is not None:
-        check_monitors(config, metrics)
+    with checks.next():
+        _check_output_activation(config, loss)
+    with checks.next():
+        _check_stream(config)
+    with checks.next():
+        if metrics is not None:
+            check_monitors(config, metrics)
+    checks.end()
+    assert architecture is not None, "its error has been raised"
     return Plan(config, architecture, loss_spec, loss, metrics)
 
 
@@ -81,23 +90,35 @@ def examples_of(config: Config) -> Examples:
     return Examples(form_of(options).axes(options), per_row)
 
 
+_KEYED_BY_NAMES = (("data", "columns"), ("class_weight",))
+"""Mappings whose keys are names that stand in the data."""
+
+
 @contextmanager
 def errors_placed(config: Config, key: str) -> Iterator[None]:
-    """Give errors that come without a place the place of a key of the config."""
+    """Give errors the place of the key of the config that they are about, or else of one that is given."""
     try:
         yield
-    except ConfigError as error:
-        raise ConfigError([_placed(config, key, problem) for problem in error.problems]) from None
+    except (ConfigError, DataError) as error:
+        raise type(error)([_placed(config, key, problem) for problem in error.problems]) from None
 
 
 def _placed(config: Config, key: str, problem: Problem) -> Problem:
-    if problem.path is not None:
+    """Return a problem at the place of the key that it names, whose file, if it is of one, becomes a note."""
+    if problem.line is not None:
         return problem
-    begins_with = problem.message.partition(":")[0].split(".")
-    is_key = begins_with[0] in Config.model_fields
-    message = problem.message if is_key or problem.message.startswith(key) else f"{key}: {problem.message}"
-    path, line, column = config.place(begins_with if is_key else (key,))
-    return replace(problem, message=message, path=path, line=line, column=column)
+    begins_with: Key = tuple(problem.message.partition(":")[0].split("."))
+    named = problem.key or (begins_with if begins_with[0] in Config.model_fields else ())
+    if problem.path is not None and not named:
+        return problem
+    message, notes = problem.message, problem.notes
+    if not message.startswith(str(named[0] if named else key)):
+        file = "" if problem.path is None else f"{quote(problem.path)}: "
+        message = f"{'.'.join(map(str, named or (key,)))}: {file}{message}"
+    elif problem.path not in (None, config.path) and not any(str(problem.path) in note for note in notes):
+        notes = (*notes, f"in {escape(str(problem.path))}")
+    path, line, column = config.place(named or (key,), at_key=named[:-1] in _KEYED_BY_NAMES)
+    return Problem(message, path, line, column, problem.help, notes)
 
 
 def build_callbacks(config: Config) -> list[Callback]:
@@ -160,14 +181,18 @@ def check_monitors(config: Config, metrics: dict[str, Metric], with_validation: 
         ConfigError: with the place of the monitor.
     """
     columns = monitor_columns(metrics, with_validation)
-    for path, monitor in _monitors(config):
-        if monitor not in columns:
-            raise config.error(
-                path,
-                f"no column {quote(monitor)} in metrics.jsonl{did_you_mean(monitor, columns)}"
-                f" (there are: {enumerate_names(columns)})",
-                help="monitor one of these, or add the metric to metrics",
-            )
+    problems = [
+        config.problem(
+            path,
+            f"no column {quote(monitor)} in metrics.jsonl{did_you_mean(monitor, columns)}"
+            f" (there are: {enumerate_names(columns)})",
+            help="monitor one of these, or add the metric to metrics",
+        )
+        for path, monitor in _monitors(config)
+        if monitor not in columns
+    ]
+    if problems:
+        raise ConfigError(problems)
 
 
 def monitor_columns(metrics: dict[str, Metric], with_validation: bool = True) -> list[str]:

@@ -11,7 +11,7 @@ import yaml
 
 from nntrain.config import load_config
 from nntrain.core.memory import refuse_too_large
-from nntrain.errors import ConfigError
+from nntrain.errors import ConfigError, DataError
 from nntrain.experiment import Experiment, assemble, default_loss, direction_of
 from nntrain.metrics.base import METRICS
 from nntrain.planning import plan
@@ -52,6 +52,45 @@ def test_refused_before_any_data_is_read(tmp_path: Path, text: str, line: int, m
         assemble(config)
 
 
+def test_everything_that_is_wrong_before_data_are_read_is_told_at_once(tmp_path: Path) -> None:
+    (tmp_path / "here.csv").write_text("a,b\n1,2\n")
+    (tmp_path / "c.yaml").write_text(
+        "data:\n"
+        "  train: [there.csv, here.csv]\n"
+        "  validation: '0.2'\n"
+        "  test: '*.parquet'\n"
+        "  split: rows.npz\n"
+        "  target: b\n"
+        "architecture: mlp\n"
+        "loss: cross_entropy\n"
+        "metrics: [accuracy, accuracy]\n"
+        "output_activation: softplus\n"
+        "checkpoint: {monitor: val_los}\n"
+        "early_stopping: {monitor: val_acc}\n"
+    )
+    with pytest.raises(ConfigError) as raised:
+        assemble(load_config(str(tmp_path / "c.yaml")))
+    found = [(problem.line, problem.message.partition(";")[0]) for problem in raised.value.problems]
+    assert found == [
+        (2, "data.train.0: 'there.csv': file not found"),
+        (3, "data.validation: '0.2': file not found"),
+        (4, "data.test: '*.parquet': no file matches this pattern"),
+        (5, "data.split: 'rows.npz' cannot be combined with data.validation"),
+        (5, "data.split: 'rows.npz': file not found"),
+        (9, "metrics.1: 'accuracy' is listed twice"),
+        (10, "output_activation: softplus does not go with loss cross_entropy, which takes the plain outputs, and"
+         " applies softmax itself"),
+        (11, "checkpoint.monitor: no column 'val_los' in metrics.jsonl"),
+        (12, "early_stopping.monitor: no column 'val_acc' in metrics.jsonl"),
+    ]  # fmt: skip
+    assert raised.value.problems[1].help == "a share is written without quotes: 0.2"
+
+
+def test_missing_files_alone_are_an_error_of_the_data(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"c\.yaml:1:15: data\.train: 'nosuch\.csv': file not found"):
+        assemble(config_of(tmp_path, MLP))
+
+
 @pytest.fixture
 def make(tmp_path: Path) -> Any:
     generator = np.random.default_rng(0)
@@ -69,6 +108,42 @@ def make(tmp_path: Path) -> Any:
         return assemble(load_config(str(tmp_path / "c.yaml")))
 
     return build
+
+
+def test_all_columns_that_are_not_there_are_told_at_once_where_the_config_names_them(make: Any, tmp_path: Path) -> None:
+    data = {"features": ["a", "bb"], "weight": "w", "columns": {"aa": {"type": "numeric"}}, "ignore": ["k"]}
+    with pytest.raises(DataError) as raised:
+        make(data=data)
+    lines = (tmp_path / "c.yaml").read_text().splitlines()
+    told = {problem.message.partition(";")[0]: problem for problem in raised.value.problems}
+    assert sorted(told) == [
+        "data.columns: column 'aa' not found",
+        "data.features: column 'bb' not found",
+        "data.ignore: column 'k' not found",
+        "data.weight: column 'w' not found",
+    ]
+    for message, problem in told.items():
+        assert message.split("'")[1] in lines[(problem.line or 0) - 1]
+    assert [note for problem in told.values() for note in problem.notes] == [
+        f"columns found in data.csv: {note}" for note in ["a, b, kind, y"]
+    ]
+
+
+def test_all_classes_that_are_not_there_are_told_at_once(make: Any) -> None:
+    with pytest.raises(DataError) as raised:
+        make(class_weight={"x": 1.0, "p": 2.0, "s": 3.0})
+    told = [(problem.line, problem.message[:44]) for problem in raised.value.problems]
+    assert sorted(message for _, message in told) == [f"class_weight: column 'kind' has no class '{c}'" for c in "sx"]
+    assert None not in dict(told)
+
+
+def test_what_the_data_show_to_be_wrong_is_told_at_once(make: Any) -> None:
+    with pytest.raises(ConfigError) as raised:
+        make(loss="cross_entropy", target="y", data={"task": "regression"}, metrics=["f1"])
+    assert [problem.message[:20] for problem in raised.value.problems] == [
+        "loss: cross_entropy ",
+        "metrics.0: f1 does n",
+    ]
 
 
 def test_loss_and_metrics_follow_the_task(make: Any) -> None:

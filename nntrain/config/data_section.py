@@ -234,9 +234,12 @@ class DataSection(Section):
         forms = [form for form in ("image", "sequence", "series", "text") if getattr(self, form) is not None]
         if len(forms) > 1:
             raise check_failed((forms[1],), f"expected one form of an example, got {' and '.join(forms)}")
-        for key in ("features", "ignore"):
-            for index, column in enumerate(getattr(self, key) or ()):
-                if column in self.target:
+        for key in ("target", "features", "ignore"):
+            names = getattr(self, key) or ()
+            for index, column in enumerate(names):
+                if column in names[:index]:
+                    raise check_failed((key, index), f"{quote(column)} is listed twice", "keep one of them")
+                if key != "target" and column in self.target:
                     raise check_failed((key, index), f"{quote(column)} is the target")
         if self.folds is not None and self.validation != "none":
             if "validation" in self.model_fields_set:

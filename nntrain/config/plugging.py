@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from nntrain.config.load import Document
 from nntrain.config.problems import locate
-from nntrain.errors import ConfigError, Problem, quote
+from nntrain.errors import ConfigError, Gathering, Problem, quote
 
 if TYPE_CHECKING:
     from nntrain.plugins import Plugin
@@ -41,7 +41,11 @@ def load_named(document: Document, directory: Path, given: Sequence[str]) -> Non
     load_plugins(given)
     if is_of_run:
         refuse_missing(document)
-    own = [] if is_of_run else [_load_own(document, name, i, directory) for i, name in enumerate(named)]
+    own, checks = [], Gathering()
+    for i, name in enumerate([] if is_of_run else named):
+        with checks.next():
+            own.append(_load_own(document, name, i, directory))
+    checks.end()
     also = [_whole_name(name) for name in given if _load(name, Path()) not in own]
     written = document.values.get("plugins", [])
     if also and isinstance(written, (str, list)):

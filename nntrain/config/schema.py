@@ -103,9 +103,9 @@ class Config(Settings):
         """Dotted keys whose value is a default other than null, for the banner of ``fit``."""
         return [dotted(path) for path in _defaulted(self._document.values, self.resolved(), ())]
 
-    def place(self, key_path: Sequence[str | int]) -> tuple[str, int | None, int | None]:
-        """Return path, line and column of a value, or of the nearest mapping around it that the file holds."""
-        return locate(self._document, tuple(key_path))
+    def place(self, key_path: Sequence[str | int], at_key: bool = False) -> tuple[str, int | None, int | None]:
+        """Return path, line and column of a value or its key, or of the nearest mapping around it in the file."""
+        return locate(self._document, tuple(key_path), at_key)
 
     def error(
         self, key_path: Sequence[str | int], message: str, help: str | None = None, notes: Iterable[str] = ()
@@ -163,14 +163,19 @@ def config_from(
     if not isinstance(document.values, dict) and not (document.values is None and overrides):
         raise _no_mapping(document)
     apply_overrides(document, overrides, _DEFAULTS)
+    unloaded = None
     if plugins is None:
         refuse_missing(document)
     else:
-        load_named(document, directory, plugins)
-    return _checked(document, directory)
+        try:
+            load_named(document, directory, plugins)
+        except ConfigError as error:
+            unloaded = error
+    return _checked(document, directory, unloaded)
 
 
-def _checked(document: Document, directory: Path) -> Config:
+def _checked(document: Document, directory: Path, unloaded: ConfigError | None) -> Config:
+    """Return the config of a document, whose plug-ins may have failed to load."""
     values = {"name": name_from(Path(document.path).stem), **document.values}
     issues: list[Issue] = []
     config = None
@@ -178,7 +183,9 @@ def _checked(document: Document, directory: Path) -> Config:
         config = Config.model_validate(values)
     except ValidationError as error:
         issues = issues_of(error, Config, _TOP)
-    problems = _problems(issues, document)
+    if unloaded is not None:  # unknown names may be its own
+        issues = [issue for issue in issues if issue.kind != "unknown_name"]
+    problems = [*(unloaded.problems if unloaded else ()), *_problems(issues, document)]
     if config is None or problems:
         raise ConfigError(problems)
     config._document, config._directory = document, directory

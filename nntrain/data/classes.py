@@ -17,7 +17,7 @@ from nntrain.data.labels import LabelledColumn, are_whole, sort_labels
 from nntrain.data.options import DataOptions
 from nntrain.data.split_file import is_split_file
 from nntrain.data.table import Table
-from nntrain.errors import DataError, did_you_mean, enumerate_names, escape, quote
+from nntrain.errors import DataError, Problem, did_you_mean, enumerate_names, escape, quote
 
 _MOST_SHOWN = 5
 _LOOKALIKES = str.maketrans("аеорсухіјѕԁһοαρν", "aeopcyxijsdhoapv")
@@ -173,16 +173,21 @@ def class_weights(task: Task, codes: Array, spec: str | Mapping[str, float], pat
     if not isinstance(spec, Mapping):
         counts = np.bincount(codes, minlength=len(task.classes))
         return np.asarray(len(codes) / (len(task.classes) * np.maximum(counts, 1)))
-    weights = np.ones(len(task.classes))
-    for label, weight in spec.items():
-        if label not in task.classes:
-            raise DataError(
+    unknown = [label for label in spec if label not in task.classes]
+    if unknown:
+        known = f" (classes: {enumerate_names(list(task.classes))})"
+        help = "name the classes as they stand in the file"
+        raise DataError(
+            Problem(
                 f"class_weight: column {quote(task.targets[0])} has no class {quote(label)}"
-                f"{did_you_mean(label, task.classes)} (classes: {enumerate_names(list(task.classes))})",
-                path=path,
-                help="name the classes as they stand in the file",
+                f"{did_you_mean(label, task.classes)}{'' if i else known}",
+                None if i else path,
+                help=None if i else help,
+                key=("class_weight", label),
             )
-        weights[task.classes.index(label)] = weight
+            for i, label in enumerate(unknown)
+        )
+    weights = np.array([spec.get(label, 1.0) for label in task.classes])
     if not weights.any():
         raise DataError("class_weight: all classes have the weight 0, so there is nothing to train on", path=path)
     return weights

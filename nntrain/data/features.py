@@ -23,11 +23,8 @@ def feature_columns(table: Table, options: DataOptions) -> list[str]:
     """Return the names of the columns to learn from.
 
     Raises:
-        DataError: a column that the config names is not in the table, or none is left.
+        DataError: a feature has another use too, or none is left.
     """
-    for key in ("features", "ignore", "columns"):
-        for name in getattr(options, key) or ():
-            table.column(name, f"data.{key}")
     targets = names_of(options.target)
     if options.features is not None:
         _check_features(options.features, targets, options, table.path)

@@ -17,6 +17,7 @@ from nntrain.data.encoders import IMPUTED
 from nntrain.data.findings import Summary, absent_classes, summarize
 from nntrain.data.forms import form_of
 from nntrain.data.labels import labels_of
+from nntrain.data.named import check_columns, check_files
 from nntrain.data.notices import Notice, grouped
 from nntrain.data.options import DataOptions
 from nntrain.data.parts import Resolve, check_method, choose_parts
@@ -24,7 +25,7 @@ from nntrain.data.pipeline import Preprocessing, dropped_rows, sample_weights
 from nntrain.data.storage import MEMORY, storage_for
 from nntrain.data.table import ReadOptions, Table, read_table
 from nntrain.data.target import check_target, decide_kind, names_of, reconstruction
-from nntrain.errors import ConfigError, DataError, enumerate_names, quote
+from nntrain.errors import ConfigError, DataError, Gathering, enumerate_names, quote
 
 
 @dataclass
@@ -89,11 +90,11 @@ def prepare(
         ConfigError: keys of the data section contradict each other.
         DataError: a file or column is missing or unusable.
     """
+    options = checked(options, resolve)
     form_class = form_of(options)
-    options = form_class.adjust(options)
-    check_method(options)
     stream = stream if form_class.streams else False
     table = _read(names_of(options.train), options, resolve, stream)
+    check_columns(table, options)
     kind = "regression" if reconstructs else decide_kind(table, options, task_hint, form_class.numbers_are_classes)
     outside = _outside_tables(options, resolve, stream)
     form = form_class.make(table, options)
@@ -127,6 +128,23 @@ def prepare(
         [*read, *said, *about, *dropped_rows(form.dropped(table))],
         {path: {"sha256": digest, "part": part} for part, t in read_as.items() for path, digest in t.sha256.items()},
     )
+
+
+def checked(options: DataOptions, resolve: Resolve) -> DataOptions:
+    """Return the options as the form of the examples takes them, after every check that needs no file's content.
+
+    Raises:
+        ConfigError: keys of the data section contradict each other.
+        DataError: a file is missing.
+    """
+    checks = Gathering()
+    with checks.next():
+        options = form_of(options).adjust(options)
+        check_method(options)
+    with checks.next():
+        check_files(options, resolve)
+    checks.end()
+    return options
 
 
 def _all_examples(

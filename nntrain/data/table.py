@@ -18,7 +18,7 @@ from nntrain.data.grammar import Grammar
 from nntrain.data.parquet_part import ParquetPart
 from nntrain.data.pieces import Positions
 from nntrain.data.source import Announce, PlainFile, expand, plain_file_size, read_bytes, unpacked_size, unpacks_beyond
-from nntrain.errors import ConfigError, DataError, did_you_mean, enumerate_names, quote
+from nntrain.errors import ConfigError, DataError, did_you_mean, enumerate_names, escape, quote
 
 SMALL_FILE_BYTES = 1 << 20
 """Files up to this size are read whole and are not cached: reading them takes no longer than finding them."""
@@ -62,9 +62,10 @@ class Table:
     :class:`~nntrain.data.column.Column` take read them piece by piece, so that memory stays bounded however many rows
     there are.
 
-    ``path``: as the user typed it, of the first file; ``rows``; ``names``: in the order of the first file;
-    ``columns``: by name; ``notices``: what the user should know; ``sha256``: of the content of each file, by path;
-    ``is_streamed``: whether it is so large, or so asked for, that arrays of all its rows are not to be in memory.
+    ``path``: as the user typed it, of the first file; ``rows``; ``looks_like_data``: whether its first line does;
+    ``names``: in the order of the first file; ``columns``: by name; ``notices``: what the user should know;
+    ``sha256``: of the content of each file, by path; ``is_streamed``: whether it is so large, or so asked for, that
+    arrays of all its rows are not to be in memory.
     """
 
     def __init__(self, parts: Sequence[Part], grammar: Grammar, is_streamed: bool = False) -> None:
@@ -72,6 +73,7 @@ class Table:
         self.is_streamed = is_streamed
         self.path = parts[0].shown
         self.rows = sum(part.rows for part in parts)
+        self.looks_like_data = parts[0].looks_like_data
         self.names = list(parts[0].names)
         self.notices = [notice for part in parts for notice in part.notices]
         self.sha256 = {part.shown: part.sha256 for part in parts}
@@ -99,13 +101,7 @@ class Table:
         """
         if name in self.columns:
             return self.columns[name]
-        hint = "line 1 looks like data: if the file has no header, set data.header: false, or to a list of names"
-        raise DataError(
-            f"{key}{': ' * bool(key)}column {quote(name)} not found{did_you_mean(name, self.names)}",
-            path=self.path,
-            help=hint if self._parts[0].looks_like_data else None,
-            notes=(f"columns found: {enumerate_names(self.names)}",),
-        )
+        raise column_not_found(self, name, key)
 
     def stretches(self, rows: int) -> Iterator[slice]:
         """Yield the rows in stretches of a fixed length, the last one shorter, for the methods of columns.
@@ -134,6 +130,17 @@ class Table:
     def places(self, rows: Sequence[int] | Positions) -> list[tuple[str, int]]:
         """Return the file and the physical line of each of some rows."""
         return places(self._parts, rows)
+
+
+def column_not_found(table: Table, name: str, key: str = "") -> DataError:
+    """Return the error for a column that a table does not have; see :meth:`Table.column`."""
+    hint = "line 1 looks like data: if the file has no header, set data.header: false, or to a list of names"
+    return DataError(
+        f"{key}{': ' * bool(key)}column {quote(name)} not found{did_you_mean(name, table.names)}",
+        path=table.path,
+        help=hint if table.looks_like_data else None,
+        notes=(f"columns found in {escape(table.path)}: {enumerate_names(table.names)}",),
+    )
 
 
 def read_table(

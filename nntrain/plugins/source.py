@@ -91,7 +91,8 @@ def module_of_entry_point(name: str) -> str:
     if name not in points:
         known = f"installed are: {enumerate_names(sorted(points))}; " if points else ""
         message = f"no plug-in {quote(name)} is installed{did_you_mean(name, points)}"
-        raise ConfigError(message, help=f"{known}a file is named with its ending, {escape(name)}.py")
+        ending = "" if Path(name).suffix else f", {escape(name)}.py"
+        raise ConfigError(message, help=f"{known}a file of your own is Python code, named with its ending .py{ending}")
     return points[name]
 
 

@@ -237,4 +237,4 @@ def test_classification_takes_one_target(workplace: Any) -> None:
 def test_a_misspelt_target(workplace: Any) -> None:
     error = refusal(workplace, {"x": X24, "species": ["a", "b"] * 12}, target="specis")
     assert "data.target: column 'specis' not found; did you mean 'species'?" in error.render()
-    assert "columns found: x, species" in error.render()
+    assert "columns found in data.csv: x, species" in error.render()

@@ -174,7 +174,7 @@ def test_a_missing_column_names_the_nearest_and_all() -> None:
         table_of("girth,Species\n1,oak\n").column("species", "data.target")
     assert caught.value.render() == (
         "error: x.csv: data.target: column 'species' not found; did you mean 'Species'?\n"
-        "  note: columns found: girth, Species"
+        "  note: columns found in x.csv: girth, Species"
     )
 
 
