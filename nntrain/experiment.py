@@ -7,13 +7,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from nntrain.agreement import check_codes, check_loss, check_metrics, check_outputs
 from nntrain.config.pending import refuse_pending
 from nntrain.config.schema import Config
 from nntrain.config.specs import complete_spec
 from nntrain.core.network import Network
 from nntrain.core.task import Task
-from nntrain.errors import ConfigError, Gathering, NntrainError
-from nntrain.losses.base import LOSSES, Loss
+from nntrain.errors import Gathering
+from nntrain.idle import idle_notices
+from nntrain.losses.base import LOSSES, Loss, default_loss
 from nntrain.metrics.base import Metric
 from nntrain.metrics.defaults import default_metrics
 from nntrain.models.build import FeatureLayout, build_network
@@ -23,7 +25,6 @@ from nntrain.optim.regularization import Regularization
 from nntrain.planning import (
     build_callbacks,
     build_metrics,
-    check_monitors,
     data_options,
     errors_placed,
     name_specs,
@@ -50,6 +51,7 @@ class Experiment:
         metrics: by name, the task's defaults where the config names none.
         metric_specs: the same as specs, by name.
         decode: maps predicted values to the target's own units.
+        idle: warnings of keys of the config that have no effect.
     """
 
     config: Config
@@ -60,6 +62,7 @@ class Experiment:
     metrics: dict[str, Metric]
     metric_specs: dict[str, str | dict[str, Any]]
     decode: Decode
+    idle: list[str]
 
     def first_batch_alone(self) -> Experiment:
         """Return the same with the first batch of epoch 1 as all there is to train on, and nothing to judge by.
@@ -147,11 +150,12 @@ class Experiment:
     def notices(self) -> list[str]:
         """What is worth knowing before training: of the data, and of the config now that the data are known."""
         size, rows = self.config.batch_size, len(self.prepared.train)
+        told = [*self.prepared.notices, *self.idle]
         # Below the default size a small table needs no telling: nobody chose it.
-        if isinstance(size, str) or size <= rows or "batch_size" in self.config.defaulted:
-            return self.prepared.notices
-        few = f"batch_size {size:,} is more than the {rows:,} training {self.prepared.summary.unit}"
-        return [*self.prepared.notices, f"warning: {few}, so an epoch is one batch; batch_size: full says so"]
+        if not isinstance(size, str) and size > rows and "batch_size" not in self.config.defaulted:
+            few = f"batch_size {size:,} is more than the {rows:,} training {self.prepared.summary.unit}"
+            told.append(f"warning: {few}, so an epoch is one batch; batch_size: full says so")
+        return told
 
     @property
     def largest_batch(self) -> int:
@@ -235,56 +239,30 @@ def assemble(config: Config, fold: int | None = None) -> Experiment:
     loss_spec = _complete("loss", planned.loss_spec or default_loss(prepared.task))
     loss = planned.loss or LOSSES.build(loss_spec)
     with checks.next():
-        _check_loss(config, loss, loss_spec, prepared)
+        check_loss(config, loss, loss_spec, prepared)
         loss.build(prepared.task)
+        check_outputs(config, loss.outputs(prepared.task))
     metric_specs = default_metrics(prepared.task) if config.metrics is None else config.metrics
     specs = name_specs([_complete("metric", spec) for spec in metric_specs])
     metrics = planned.metrics if planned.metrics is not None else build_metrics(specs)
     with checks.next():
-        _check_metrics(config, metrics, prepared)
+        check_metrics(config, metrics, prepared)
     checks.end()
     layout = FeatureLayout.of(prepared.preprocessing.form)
     with errors_placed(config, "architecture"):
         network = build_network(
             planned.architecture, layout, loss, prepared.task, config.output_activation, config.seed
         )
+    check_codes(config, network, prepared)
     if config.plugins:
         from nntrain.trial import try_layers, try_loss
 
         try_layers(network)
         try_loss(loss, prepared.train.labels().target)
-    return Experiment(config, prepared, network, loss, loss_spec, metrics, specs, prepared.preprocessing.decode)
+    kinds = prepared.preprocessing.form.kinds
+    idle = idle_notices(config, prepared.task, kinds, layout)
+    return Experiment(config, prepared, network, loss, loss_spec, metrics, specs, prepared.preprocessing.decode, idle)
 
 
 def _complete(kind: str, spec: str | dict[str, Any]) -> Any:
     return complete_spec(kind, {"name": spec} if isinstance(spec, str) else spec)
-
-
-def default_loss(task: Task) -> str:
-    """Return the name of the loss that a task has where the config names none.
-
-    >>> default_loss(Task("classification", ("y",), ("a", "b", "c")))
-    'cross_entropy'
-    """
-    if task.kind == "regression":
-        return "mse"
-    return "binary_cross_entropy" if task.kind == "multilabel" or task.is_binary else "cross_entropy"
-
-
-def _check_loss(config: Config, loss: Loss, spec: str | dict[str, Any], prepared: Prepared) -> None:
-    name = spec if isinstance(spec, str) else spec["name"]
-    reason = loss.check(prepared.task) or loss.check_target(prepared.train.labels().target)
-    if reason is not None:
-        help = f"use loss: {default_loss(prepared.task)}, or leave the loss out"
-        raise config.error(("loss",), f"{name} does not fit the target: {reason}", help=help)
-
-
-def _check_metrics(config: Config, metrics: dict[str, Metric], prepared: Prepared) -> None:
-    errors: list[NntrainError] = []
-    for i, (name, metric) in enumerate(metrics.items()):
-        reason = metric.check(prepared.task)
-        if reason is not None:
-            errors.append(config.error(("metrics", i), f"{name} does not fit the target: {reason}"))
-    if errors:
-        raise ConfigError([problem for error in errors for problem in error.problems])
-    check_monitors(config, metrics, with_validation=prepared.validation is not None)

@@ -12,7 +12,8 @@ import yaml
 from nntrain.config import load_config
 from nntrain.core.memory import refuse_too_large
 from nntrain.errors import ConfigError, DataError
-from nntrain.experiment import Experiment, assemble, default_loss, direction_of
+from nntrain.experiment import Experiment, assemble, direction_of
+from nntrain.losses.base import default_loss
 from nntrain.metrics.base import METRICS
 from nntrain.planning import plan
 
@@ -135,6 +136,34 @@ def test_all_classes_that_are_not_there_are_told_at_once(make: Any) -> None:
     told = [(problem.line, problem.message[:44]) for problem in raised.value.problems]
     assert sorted(message for _, message in told) == [f"class_weight: column 'kind' has no class '{c}'" for c in "sx"]
     assert None not in dict(told)
+
+
+@pytest.mark.parametrize("activation", ["softmax", "log_softmax"])
+def test_an_activation_across_units_needs_more_than_one(make: Any, activation: str) -> None:
+    with pytest.raises(ConfigError, match=f"output_activation: {activation} of a single output is the same for every"):
+        make(target="y", loss="mse", output_activation=activation)
+
+
+def test_an_embedding_takes_whole_numbers(make: Any) -> None:
+    layers = [{"name": "embedding", "vocabulary": 4, "dimensions": 2}, "flatten"]
+    with pytest.raises(ConfigError, match=r"architecture\.layers\.0: embedding takes codes 0, 1, 2"):
+        make(architecture={"layers": layers})
+
+
+def test_folds_in_an_order_are_told_to_look_back(make: Any) -> None:
+    data = {"folds": 4, "order": "b", "validation": "none"}
+    made = make(data=data)
+    assert not any("data.folds" in notice for notice in made.notices)  # as a whole nothing is judged
+    folded = assemble(made.config, fold=1)
+    assert any("data.folds with data.order: all folds but the last" in notice for notice in folded.notices)
+
+
+def test_a_text_that_fills_numbers_is_told_where_it_stands(make: Any, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError) as raised:
+        make(data={"columns": {"a": {"fill": "none", "missing": "constant"}}})
+    (problem,) = raised.value.problems
+    assert problem.message == "data.columns.a.fill: expected a number for a numeric column, got 'none'"
+    assert "fill" in (tmp_path / "c.yaml").read_text().splitlines()[(problem.line or 0) - 1]
 
 
 def test_what_the_data_show_to_be_wrong_is_told_at_once(make: Any) -> None:

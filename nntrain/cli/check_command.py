@@ -45,7 +45,8 @@ def command(
         from nntrain.experiment import assemble
 
     output = output_of(ctx)
-    experiment = assemble(user_config(output, config, overrides, plugins))
+    checked = user_config(output, config, overrides, plugins)
+    experiment = assemble(checked, fold=None if checked.data.folds is None else 0)
     prepared, network, notices = experiment.prepared, experiment.network, experiment.notices
     made_from = [config, *plugins, *(str(Path(config).parent / name) for name in prepared.sources)]
     if give_picture(ctx, network, graph, file, made_from):

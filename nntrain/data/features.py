@@ -12,7 +12,7 @@ from nntrain.data.number_encoders import BooleanEncoder, DatetimeEncoder, Numeri
 from nntrain.data.options import ColumnOptions, DataOptions
 from nntrain.data.table import Table
 from nntrain.data.target import names_of
-from nntrain.errors import DataError, enumerate_names, quote
+from nntrain.errors import ConfigError, DataError, Problem, enumerate_names, quote
 
 
 class NoFeaturesError(DataError):
@@ -70,7 +70,8 @@ def _encoder(name: str, kind: ColumnKind, own: ColumnOptions, options: DataOptio
         return CategoryEncoder(name, own.categorical or options.categorical, missing, fill, scale)
     if isinstance(own.fill, str):
         message = f"data.columns.{name}.fill: expected a number for a {kind} column, got {quote(own.fill)}"
-        raise DataError(message, path=None, help="give a number, or set its type to categorical")
+        help = "give a number, or set its type to categorical"
+        raise ConfigError([Problem(message, help=help, key=("data", "columns", name, "fill"))])
     return _NUMBER_ENCODERS[kind](name, scale, missing, options.fill if own.fill is None else own.fill)
 
 

@@ -84,6 +84,11 @@ def choose_parts(
     shares, notices, unit = _shares(options), [], "rows" if owners is None else "sequences"
     if fold is not None:
         split = _fold(options.folds or 0, fold, seed, heeded, shares["test"], len(usable), table.path, unit)
+        if options.order is not None:
+            notices = [
+                "warning: data.folds with data.order: all folds but the last are judged by a network that is trained"
+                " on what comes after them"
+            ]
     else:
         if len(usable) < splitting.FEWEST_ROWS and shares["validation"]:
             notices = [f"fewer than {splitting.FEWEST_ROWS} {unit}: none are held out for validation"]

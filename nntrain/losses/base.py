@@ -161,3 +161,14 @@ class FusedLoss(Loss):
 LOSSES: Registry[Loss] = Registry("loss", Loss, "nntrain.losses")
 
 LossLike: TypeAlias = Annotated[str | dict[str, Any] | Loss, Registered("loss")]
+
+
+def default_loss(task: Task) -> str:
+    """Return the name of the loss that a task has where the config names none.
+
+    >>> default_loss(Task("classification", ("y",), ("a", "b", "c")))
+    'cross_entropy'
+    """
+    if task.kind == "regression":
+        return "mse"
+    return "binary_cross_entropy" if task.kind == "multilabel" or task.is_binary else "cross_entropy"

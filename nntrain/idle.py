@@ -1,0 +1,85 @@
+"""Keys of a config that change nothing beside the rest of it, as warnings: a mistake that no result would show."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from nntrain.config.schema import Config
+from nntrain.config.specs import complete_spec
+from nntrain.core.task import Task
+from nntrain.data.column_types import ColumnKind
+from nntrain.data.idle import Idle, idle_keys
+from nntrain.models.base import ARCHITECTURES, Architecture
+from nntrain.models.build import FeatureLayout
+from nntrain.planning import data_options
+from nntrain.registry import arguments_of
+
+
+def idle_notices(config: Config, task: Task, kinds: Mapping[str, ColumnKind], layout: FeatureLayout) -> list[str]:
+    """Return a warning for each key with another value than its default that has no effect.
+
+    Args:
+        config: complete and valid.
+        task: what is predicted.
+        kinds: what each feature column is, by name.
+        layout: of the examples as the network gets them.
+    """
+    found = [
+        *idle_keys(data_options(config), task, kinds),
+        *_idle_arguments(config.architecture, layout),
+        *_idle_initializers(config.architecture, ("architecture",)),
+    ]
+    return [_warning(config, *idle) for idle in found]
+
+
+def _warning(config: Config, key: tuple[str | int, ...], reason: str) -> str:
+    path, line, _ = config.place(key, at_key=True)
+    place = f" ({path}:{line})" if line is not None else ""
+    return f"warning: {'.'.join(map(str, key))} has no effect: {reason}{place}"
+
+
+def _idle_arguments(spec: Mapping[str, Any], layout: FeatureLayout) -> Iterator[Idle]:
+    """Yield arguments of the architecture without which its layers are the same."""
+    name = spec["name"]
+    if not ARCHITECTURES.is_of_nntrain(name):  # what a user's own reads an argument for cannot be seen from its layers
+        return
+    arguments = ARCHITECTURES.get(name).arguments
+    needed = {argument.name: spec[argument.name] for argument in arguments if argument.required}
+    default: Any = complete_spec("architecture", {"name": name, **needed})
+    whole = _parts(ARCHITECTURES.build(spec), layout)
+    for argument in [argument for argument, value in spec.items() if value != default[argument]]:
+        if argument == "embedding":
+            if not layout.embedded:
+                yield ("architecture", argument), "no feature is embedded"
+        elif _parts(ARCHITECTURES.build({**spec, argument: default[argument]}), layout) == whole:
+            form = {1: "rows", 2: "sequences", 3: "images"}[layout.examples.axes]
+            yield ("architecture", argument), f"{name} does not use it for {form}"
+
+
+def _parts(architecture: Architecture, layout: FeatureLayout) -> list[Any]:
+    layers = [*architecture.hidden_layers(layout.examples), architecture.output_layer(1)]
+    return [_described(layer) for layer in layers]
+
+
+def _described(thing: Any) -> Any:
+    """Return a layer, or another thing that is made of arguments, as its class and its arguments, all the way down."""
+    if isinstance(thing, (list, tuple)):
+        return [_described(item) for item in thing]
+    if type(thing).__module__.startswith("nntrain."):
+        made_of: Callable[..., Any] = type(thing)
+        return made_of, {a.name: _described(getattr(thing, a.name, object())) for a in arguments_of(made_of)}
+    return thing
+
+
+def _idle_initializers(spec: Any, key: tuple[str | int, ...]) -> Iterator[Idle]:
+    """Yield initializers of biases that are left out, in a spec and all within it."""
+    if isinstance(spec, list):
+        for i, item in enumerate(spec):
+            yield from _idle_initializers(item, (*key, i))
+    elif isinstance(spec, dict):
+        given = spec.get("bias_initializer", {"name": "zeros"})
+        if spec.get("bias") is False and given not in ("zeros", {"name": "zeros"}):
+            yield (*key, "bias_initializer"), "bias is false"
+        for name, value in spec.items():
+            yield from _idle_initializers(value, (*key, name))
