@@ -9,7 +9,7 @@ import numpy as np
 from nntrain.config.schema import Config
 from nntrain.core.layer import LAYERS
 from nntrain.core.network import Network
-from nntrain.errors import Gathering
+from nntrain.gathering import Gathering
 from nntrain.losses.base import Loss, default_loss
 from nntrain.metrics.base import Metric
 from nntrain.planning import check_monitors

@@ -10,8 +10,7 @@ from __future__ import annotations
 import errno
 import os
 import unicodedata
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -264,40 +263,6 @@ class PartialError(NntrainError):
     """Part of what was asked for is done, part is not."""
 
     exit_code = 7
-
-
-class Gathering:
-    """Errors of checks that need nothing of each other, raised together in the order of the file.
-
-    >>> checks = Gathering()
-    >>> with checks.next():
-    ...     raise ConfigError("loss: unknown", path="a.yaml", line=7)
-    >>> with checks.next():
-    ...     raise ConfigError("epochs: unknown", path="a.yaml", line=5)
-    >>> checks.end()
-    Traceback (most recent call last):
-    nntrain.errors.ConfigError: error: a.yaml:5: epochs: unknown
-    error: a.yaml:7: loss: unknown
-    """
-
-    def __init__(self) -> None:
-        self._errors: list[ConfigError | DataError] = []
-
-    @contextmanager
-    def next(self) -> Iterator[None]:
-        """Keep an error of a config or of its data for the end."""
-        try:
-            yield
-        except (ConfigError, DataError) as error:
-            self._errors.append(error)
-
-    def end(self) -> None:
-        """Raise what was kept as one error, a ConfigError where any of them is one."""
-        if not self._errors:
-            return
-        kind = next((type(error) for error in self._errors if isinstance(error, ConfigError)), DataError)
-        problems = [problem for error in self._errors for problem in error.problems]
-        raise kind(sorted(problems, key=lambda problem: (problem.line is None, problem.line or 0)))
 
 
 _NO_THREAD = "can't start new thread"

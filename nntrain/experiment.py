@@ -13,7 +13,7 @@ from nntrain.config.schema import Config
 from nntrain.config.specs import complete_spec
 from nntrain.core.network import Network
 from nntrain.core.task import Task
-from nntrain.errors import Gathering
+from nntrain.gathering import Gathering
 from nntrain.idle import idle_notices
 from nntrain.losses.base import LOSSES, Loss, default_loss
 from nntrain.metrics.base import Metric

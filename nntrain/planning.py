@@ -10,7 +10,8 @@ from typing import Any
 from nntrain.config.schema import Config
 from nntrain.data.forms import form_of
 from nntrain.data.options import FORM_OPTIONS, ColumnOptions, DataOptions
-from nntrain.errors import ConfigError, DataError, Gathering, Key, Problem, did_you_mean, enumerate_names, escape, quote
+from nntrain.errors import ConfigError, DataError, Key, Problem, did_you_mean, enumerate_names, escape, quote
+from nntrain.gathering import Gathering
 from nntrain.losses.base import LOSSES, Loss
 from nntrain.metrics.base import METRICS, Metric
 from nntrain.models.base import ARCHITECTURES, Architecture, Examples
@@ -100,7 +101,8 @@ def errors_placed(config: Config, key: str) -> Iterator[None]:
     try:
         yield
     except (ConfigError, DataError) as error:
-        raise type(error)([_placed(config, key, problem) for problem in error.problems]) from None
+        kind = ConfigError if isinstance(error, ConfigError) else DataError
+        raise kind([_placed(config, key, problem) for problem in error.problems]) from None
 
 
 def _placed(config: Config, key: str, problem: Problem) -> Problem:

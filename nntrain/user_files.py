@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from nntrain.errors import ConfigError, closest, enumerate_names, escape, reason_of
+from nntrain.errors import ConfigError, closest, enumerate_names, escape, quote, reason_of
 
 
 def typed(text: str) -> str:
@@ -83,6 +83,8 @@ class FileKind:
         folder = Path(path).parent
         if not folder.is_dir():
             return ConfigError(f"file not found; there is no directory '{escape(str(folder))}'", path=path)
+        if Path(path).is_symlink():
+            return ConfigError(f"a link to a file that does not exist: {quote(str(Path(path).readlink()))}", path=path)
         names = self._those_in(folder)
         close = closest(Path(path).name, names)
         if close:

@@ -38,6 +38,7 @@ NUMPY_EXTRAS = {f"numpy.{name}" for name in ("ma", "testing", "polynomial", "fft
 ROOMS_OF_NETWORKS = {
     "cli",
     "errors",
+    "gathering",
     "blas",
     "registry",
     "core",
@@ -49,7 +50,8 @@ ROOMS_OF_NETWORKS = {
     "train",
     "user_files",
 }
-ROOMS_OF_EXPERIMENTS = {*ROOMS_OF_NETWORKS, "config", "optim", "planning", "experiment"}
+ROOMS_OF_EXPERIMENTS = {*ROOMS_OF_NETWORKS, "config", "optim", "planning", "agreement", "idle", "experiment"}
+ROOMS_OF_CONFIGS = ROOMS_OF_EXPERIMENTS - {"planning", "agreement", "idle", "experiment", "data"}
 ROOMS_OF_RUNS = {"cli", "errors", "blas", "runs", "core", "user_files"}
 
 # What a command may load: third-party packages, and rooms of ours.
@@ -70,8 +72,14 @@ ALLOWED: dict[str, tuple[set[str], set[str]]] = {
     "runs": ({"click"}, ROOMS_OF_RUNS),
     "compare RUN RUN": ({"click", "numpy", "yaml", "_yaml"}, ROOMS_OF_RUNS | {"config"}),
     "new CSV --target species -o NEW": ({"click", "numpy"} | ANNOTATIONS, {*ROOMS_OF_NETWORKS, "starter", "runs"}),
-    "list": ({"click", "numpy"} | PYDANTIC, ROOMS_OF_EXPERIMENTS - {"planning", "experiment", "data"}),
-    "schema": ({"click", "numpy"} | PYDANTIC, ROOMS_OF_EXPERIMENTS - {"planning", "experiment", "data"}),
+    "list": (
+        {"click", "numpy"} | PYDANTIC,
+        ROOMS_OF_CONFIGS,
+    ),
+    "schema": (
+        {"click", "numpy"} | PYDANTIC,
+        ROOMS_OF_CONFIGS,
+    ),
 }
 
 # Of the modules that register something, those that iris_mlp.yaml names, and those that the code itself asks for.

@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from nntrain.cli.options import F, output_of
-from nntrain.errors import escape
+from nntrain.errors import ConfigError, escape, quote
 
 if TYPE_CHECKING:
     from nntrain.core.network import Network
 
 FORMS = ("text", "mermaid", "svg")
 BY_SUFFIX = {".svg": "svg", ".mmd": "mermaid", ".mermaid": "mermaid"}
+_NOT_DRAWN = frozenset({".png", ".jpg", ".jpeg", ".gif", ".webp", ".bmp", ".tif", ".tiff", ".pdf", ".ps", ".eps"})
 NO_FORM = "nntrain.graph without a form"
 """Key of the command line's notes: ``--graph`` stands alone, so the file's name decides, and else it is text."""
 
@@ -64,8 +65,12 @@ def give_picture(
     from nntrain.cli.written import write_result
     from nntrain.graph import draw
 
+    suffix = PurePath(file or "").suffix.lower()
+    if suffix in _NOT_DRAWN and (ctx.meta[NO_FORM] or not graph):
+        message = f"-o: expected a .svg, .mmd or text file for the drawing, got {quote(file)}"
+        raise ConfigError(message, help="a browser shows .svg, and most programs make other pictures of it")
     output = output_of(ctx)
-    form = BY_SUFFIX.get(PurePath(file or "").suffix.lower(), "text") if ctx.meta[NO_FORM] or not graph else graph
+    form = BY_SUFFIX.get(suffix, "text") if ctx.meta[NO_FORM] or not graph else graph
     document: dict[str, Any] = {"graph": draw(network, "mermaid")}
     if file is None:
         output.raw(draw(network, form), document)

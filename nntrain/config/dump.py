@@ -6,7 +6,7 @@ from typing import Any
 
 import yaml
 
-from nntrain.config.scalars import CURLY_QUOTES, NumberTooLong, resolve
+from nntrain.config.scalars import CURLY_QUOTES, UnusableNumber, resolve
 
 
 class _Dumper(yaml.SafeDumper):
@@ -33,7 +33,7 @@ def _style(text: str) -> str | None:
         return '"'
     try:
         is_text = text != "" and resolve(text) == text
-    except NumberTooLong:
+    except UnusableNumber:
         is_text = False
     is_plain = is_text and text not in ("<<", "=") and not text.startswith(CURLY_QUOTES)
     return None if is_plain else "'"

@@ -12,7 +12,7 @@ from typing import Any
 
 from nntrain.config.nodes import DEEPEST, MOST_NODES, Node, compose
 from nntrain.config.place import KeyPath, LineTable, Place, dotted
-from nntrain.config.scalars import CURLY_QUOTES, NumberTooLong, resolve
+from nntrain.config.scalars import CURLY_QUOTES, UnusableNumber, resolve
 from nntrain.config.source import CONFIG_FILE, decode
 from nntrain.config.syntax import conflict_marker
 from nntrain.errors import ConfigError, Problem, quote
@@ -117,8 +117,8 @@ class _Expansion:
             return None
         try:
             value = resolve(node.text)
-        except NumberTooLong as digits:
-            self.spoil(node, at, f"a number of {digits} digits is too long")
+        except UnusableNumber as reason:
+            self.spoil(node, at, str(reason))
             return None
         return self.checked_text(node, at) if isinstance(value, str) else value
 
@@ -198,7 +198,7 @@ class _Expansion:
 def _resolved(key: Node) -> Any:
     try:
         return resolve(key.text)
-    except NumberTooLong:
+    except UnusableNumber:
         return 10**100
 
 

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from nntrain.config.load import Document
 from nntrain.config.problems import locate
-from nntrain.errors import ConfigError, Gathering, Problem, quote
+from nntrain.errors import ConfigError, Problem, quote
+from nntrain.gathering import Gathering
 
 if TYPE_CHECKING:
     from nntrain.plugins import Plugin

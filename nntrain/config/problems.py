@@ -97,7 +97,7 @@ def _remedy(expected: str, value: Any, place: Place | None) -> str | None:
     if isinstance(value, (bool, int, float)) and re.search(r"\btexts?\b", expected):
         written = place.text if place is not None and place.text else quote(value)
         return f"write it in quotes: '{shorten(written)}'"
-    if isinstance(value, float) and "integer" in expected and value.is_integer():
+    if isinstance(value, float) and "integer" in expected and value and value.is_integer():
         return f"write {quote(int(value))}"
     return None
 

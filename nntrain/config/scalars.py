@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from typing import TypeAlias
 
+from nntrain.errors import shorten
+
 Scalar: TypeAlias = bool | int | float | str | None
 
 LONGEST_NUMBER = 300
@@ -34,15 +36,15 @@ _NUMBERS = {
 _FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
 
 
-class NumberTooLong(ValueError):  # noqa: N818 - it never leaves this package
-    """An integer has more digits than any use of it could have."""
+class UnusableNumber(ValueError):  # noqa: N818 - it never leaves this package
+    """An integer of more digits than any use of it could have, or a number that is none but 0 to a computer."""
 
 
 def resolve(text: str) -> Scalar:
     """Return the value of an unquoted scalar.
 
     Raises:
-        NumberTooLong: it is an integer of more than :data:`LONGEST_NUMBER` digits.
+        UnusableNumber: it is an integer of more than :data:`LONGEST_NUMBER` digits, or too small to differ from 0.
 
     >>> [resolve(text) for text in ("1e-3", "no", "010", "0o17", "0x1F", "1_0", "12:30", "~")]
     [0.001, 'no', 10, 15, 31, '1_0', '12:30', None]
@@ -55,10 +57,17 @@ def resolve(text: str) -> Scalar:
         found = pattern.fullmatch(text)
         if found:
             return _integer(found[found.lastindex or 0], base)
-    return float(text) if _FLOAT.fullmatch(text) else text
+    return _float(text) if _FLOAT.fullmatch(text) else text
+
+
+def _float(text: str) -> float:
+    value = float(text)
+    if value == 0.0 and re.search("[1-9]", re.split("[eE]", text)[0]):
+        raise UnusableNumber(f"{shorten(text)} is too small: to a computer it is 0")
+    return value
 
 
 def _integer(digits: str, base: int) -> int:
     if len(digits) > LONGEST_NUMBER:
-        raise NumberTooLong(len(digits))
+        raise UnusableNumber(f"a number of {len(digits)} digits is too long")
     return int(digits, base)

@@ -24,7 +24,7 @@ from pydantic_core import PydanticCustomError, core_schema
 from nntrain.config.annotations import SpecMark, plain_type
 from nntrain.config.blocks import unfold
 from nntrain.config.issues import Issue, Level, issues_of
-from nntrain.errors import closest, quote
+from nntrain.errors import closest, enumerate_names, quote
 from nntrain.registry import Entry, registry_of
 
 STRICT = ConfigDict(
@@ -92,15 +92,18 @@ def complete_spec(kind: str, spec: dict[str, Any]) -> dict[str, Any] | list[Issu
 def _nameless(kind: str, spec: dict[str, Any]) -> Issue:
     registry = registry_of(kind)
     if "name" in spec:
-        message = f"expected the name of {_article(kind)} {kind}, got {quote(spec['name'])}"
-        return Issue(("name",), "message", message, help="write the name in quotes" if spec["name"] else None)
+        given = spec["name"]
+        is_nested = isinstance(given, (dict, list))
+        message = f"expected the name of {_article(kind)} {kind}, got {'a mapping' if is_nested else quote(given)}"
+        remedy = "write the name itself here, and its arguments beside it" if is_nested else "write the name in quotes"
+        return Issue(("name",), "message", message, help=remedy if given else None)
     likely = [key for key in spec if key in registry]
     if likely:
         arguments = "..." if isinstance(spec[likely[0]], dict) and spec[likely[0]] else ""
         inner = f"{{name: {likely[0]}, {arguments}}}" if arguments else f"{{name: {likely[0]}}}"
         return Issue((), "message", f"the mapping needs 'name', got {quote(likely[0])} as a key", help=f"write {inner}")
     near = next((key for key in spec if closest(key, ["name"])), None)
-    remedy = f"write 'name' for {quote(near)}" if near else f"one of: {', '.join(registry.names()[:12])}"
+    remedy = f"write 'name' for {quote(near)}" if near else f"one of: {enumerate_names(registry.names(), 12)}"
     return Issue((), "message", f"the mapping needs 'name', which {kind} it is", help=remedy)
 
 

@@ -41,6 +41,8 @@ def conflict_marker(text: str, path: str) -> ConfigError | None:
     return ConfigError(message, path=path, line=line, column=column, help="keep one side and delete the markers")
 
 
+_MISALIGNED = "the line does not line up with the lines above it"
+
 # (part of PyYAML's problem, part of its context or "", message, remedy, whether the place is where it began)
 _KNOWN: tuple[tuple[str, str, str, str | None, bool], ...] = (
     ("unexpected end of stream", "quoted scalar", "a quote that opens here is never closed", None, True),
@@ -64,7 +66,7 @@ _KNOWN: tuple[tuple[str, str, str, str | None, bool], ...] = (
     (
         "expected <block end>",
         "",
-        "the line does not line up with the lines above it",
+        _MISALIGNED,
         "give all keys of a mapping, and all '-' of a list, the same indentation",
         False,
     ),
@@ -95,6 +97,8 @@ def _located(message: str, remedy: str | None, mark: Any, found: Any, text: str,
     line, column = lines.at(mark.index)
     if message == "unexpected character":
         message, remedy = _character(text[mark.index : mark.index + 1])
+    elif message == _MISALIGNED and text[mark.index - 1 : mark.index] in ("'", '"'):
+        message, remedy = "text stands behind a closing quote", "put one pair of quotes around the whole value"
     # The line with the mistake is often the one before the line where the parser gives up.
     last_line = lines.at(found.index)[0] if found else line
     for number in (line, line - 1):

@@ -154,7 +154,7 @@ def _meant(key: str, level: Level) -> str:
     synonym = _SYNONYMS.get(key.lower(), key)
     if synonym in level.allowed:
         return f"; did you mean {quote(synonym)}?"
-    home = homes().get(synonym)
+    home = _within(synonym, level) or homes().get(synonym)
     if home is not None and not _is_home(home, level):
         return f"; {quote(key)} belongs {_where(home)}{'' if key == synonym else f', as {quote(synonym)}'}"
     close = closest(key, level.allowed)
@@ -164,6 +164,14 @@ def _meant(key: str, level: Level) -> str:
     if close and not _is_home(homes()[close], level):
         return f"; did you mean {quote(close)} {_where(homes()[close])}?"
     return ""
+
+
+def _within(key: str, level: Level) -> str | None:
+    """Return the section within a section that takes a key, or None where there is none."""
+    if level.kind != "section" or not level.name:
+        return None
+    below = [path for path, section in _sections_within(Settings, "") if key in section.model_fields]
+    return next((path for path in below if path.startswith(f"{level.name}.")), None)
 
 
 def _where(home: str) -> str:
@@ -208,7 +216,20 @@ def _homes(registered: tuple[tuple[str, tuple[Entry[Any], ...]], ...]) -> dict[s
     for home, entries in registered:
         for argument in (argument for entry in entries for argument in entry.arguments):
             found.setdefault(argument.name, home)
+    for path, section in _sections_within(Settings, ""):
+        for key in section.model_fields:
+            found.setdefault(key, path)
     return found
+
+
+def _sections_within(section: type[BaseModel], path: str) -> Iterator[tuple[str, type[BaseModel]]]:
+    """Yield the sections below one, however deep, with their dotted keys."""
+    for name, field in section.model_fields.items():
+        inner = _section(field.annotation)
+        if inner is not None:
+            here = f"{path}.{name}" if path else name
+            yield here, inner
+            yield from _sections_within(inner, here)
 
 
 def _section(annotation: object) -> type[BaseModel] | None:

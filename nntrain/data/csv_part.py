@@ -22,7 +22,7 @@ from nntrain.data.pieces import Piece, Positions, Texts, coded, length, numbers_
 from nntrain.data.source import PlainFile
 from nntrain.data.structure import Checked, Structure, cut_blocks, record_end
 from nntrain.data.whole_file import may_be_read_whole, read_whole
-from nntrain.errors import DataError
+from nntrain.errors import DataError, quote
 
 if TYPE_CHECKING:
     from nntrain.data.table import ReadOptions
@@ -153,7 +153,9 @@ def read_blocks(
     for block, pieces in whole or reader.blocks():
         store.add(block, pieces, keep=whole is not None and _are_mostly_wide(pieces))
     if not store.blocks:
-        raise DataError("a header and 0 data rows, expected at least 1 row", path=shown)
+        other = f"see whether the file is in {quote(options.encoding)}, as data.encoding says; most are in utf-8"
+        help = None if is_utf8(options.encoding) else other
+        raise DataError("a header and 0 data rows, expected at least 1 row", path=shown, help=help)
     notices = [notice.removeprefix(f"{shown}: ") for notice in header.notices]
     return Layout(header.delimiter, header.names, notices, header.looks_like_data)
 

@@ -25,7 +25,8 @@ from nntrain.data.pipeline import Preprocessing, dropped_rows, sample_weights
 from nntrain.data.storage import MEMORY, storage_for
 from nntrain.data.table import ReadOptions, Table, read_table
 from nntrain.data.target import check_target, decide_kind, names_of, reconstruction
-from nntrain.errors import ConfigError, DataError, Gathering, enumerate_names, quote
+from nntrain.errors import ConfigError, DataError, enumerate_names, quote
+from nntrain.gathering import Gathering
 
 
 @dataclass

@@ -40,8 +40,10 @@ def expand(path: str, shown: str) -> list[tuple[str, str]]:
     A file whose name holds glob characters is itself, not a pattern.
 
     Raises:
-        DataError: the pattern matches no file.
+        DataError: the pattern matches no file, or the path is empty.
     """
+    if not shown:
+        raise DataError("expected the name of a file, got an empty text")
     if "\0" in path or not glob.has_magic(path) or os.path.exists(path):  # noqa: PTH110 (Path's may raise)
         return [(path, shown)]
     found = glob.glob(path, recursive=True)  # noqa: PTH207 (the pattern may be absolute)

@@ -54,7 +54,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         ("fit plugin.yaml", 2, "'plugin.py': permission denied: the plug-in cannot be read"),
         ("fit data.yaml", 3, "closed.csv: may not be read: permission denied"),
         ("fit large.yaml", 3, "large.csv: may not be read: permission denied"),
-        ("fit pattern.yaml", 3, "closed/*.csv: no file matches this pattern"),
+        ("fit pattern.yaml", 3, "closed/*.csv': no file matches this pattern"),
         ("fit open.yaml --runs-dir closed", 6, "cannot make the run directory: permission denied"),
         ("show closed/run", 6, "closed/run: cannot look at it: permission denied"),
         ("compare run closed/run", 7, "unreadable: cannot look at it: permission denied"),

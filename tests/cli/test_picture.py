@@ -102,6 +102,9 @@ def test_mistakes(capsys: pytest.CaptureFixture[str]) -> None:
     capsys.readouterr()
     assert run(["check", "iris.yaml", "--graph=dot"]) == 2
     assert "'dot' is not one of 'text', 'mermaid', 'svg'" in capsys.readouterr().err
+    assert run(["check", "iris.yaml", "-o", "net.PNG"]) == 2
+    assert "expected a .svg, .mmd or text file for the drawing, got 'net.PNG'" in capsys.readouterr().err
+    assert not Path("net.PNG").exists()
     assert run(["check", "iris.yaml", "-o", "nosuch/net.svg"]) != 0
     assert "nosuch" in capsys.readouterr().err
 

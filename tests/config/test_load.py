@@ -247,6 +247,12 @@ def test_a_missing_file_names_the_nearest(tmp_path: Path) -> None:
     assert "wine.yml" in caught.value.problems[0].notes[0]
 
 
+def test_a_link_to_nothing_is_told_as_one(tmp_path: Path) -> None:
+    (tmp_path / "link.yaml").symlink_to("gone.yaml")
+    with pytest.raises(ConfigError, match=r"link\.yaml: a link to a file that does not exist: 'gone\.yaml'$"):
+        load_document(str(tmp_path / "link.yaml"))
+
+
 def test_a_missing_folder_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="there is no directory"):
         load_document(str(tmp_path / "nowhere" / "c.yaml"))

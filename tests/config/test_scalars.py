@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nntrain.config.scalars import NumberTooLong, resolve
+from nntrain.config.scalars import UnusableNumber, resolve
 
 
 @pytest.mark.parametrize(
@@ -84,10 +84,18 @@ def test_not_a_number() -> None:
 
 
 def test_an_integer_of_thousands_of_digits_is_refused() -> None:
-    with pytest.raises(NumberTooLong):
+    with pytest.raises(UnusableNumber):
         resolve("9" * 5000)
-    with pytest.raises(NumberTooLong):
+    with pytest.raises(UnusableNumber):
         resolve("0x" + "f" * 5000)
+
+
+@pytest.mark.parametrize("text", ["1e-400", "-0.00001e-330", ".5e-999"])
+def test_a_number_that_would_be_nothing_is_refused(text: str) -> None:
+    with pytest.raises(UnusableNumber, match="too small: to a computer it is 0"):
+        resolve(text)
+    assert resolve("0.0e-400") == resolve("-0e9") == 0.0
+    assert resolve("5e-324") == 5e-324
 
 
 @given(st.floats(allow_nan=False, allow_infinity=False))

@@ -236,6 +236,19 @@ def test_other_encodings(tmp_path: Path, encoding: str) -> None:
     assert (table.names, table.columns["baum"].text().tolist()) == (["größe", "baum"], ["chêne"])
 
 
+@pytest.mark.parametrize("encoding", ["utf-16", "cp037"])
+def test_a_declared_encoding_that_finds_no_rows_is_doubted(tmp_path: Path, encoding: str) -> None:
+    file = tmp_path / "x.csv"
+    file.write_text("a,b\n1,2\n3,4\n5,6\n7,8\n9,0\n")
+    error = error_of(str(file), shown=["x.csv"], encoding=encoding).render()
+    assert "0 data rows" in error
+    assert f"help: see whether the file is in '{encoding}', as data.encoding says" in error
+
+
+def test_an_empty_path_is_told_as_one() -> None:
+    assert "expected the name of a file, got an empty text" in error_of("", shown=[""]).render()
+
+
 def test_a_file_that_is_not_in_the_declared_encoding(tmp_path: Path) -> None:
     file = tmp_path / "x.csv"
     file.write_bytes(b"a,b\n1,\x81\n")
