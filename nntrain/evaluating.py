@@ -165,7 +165,8 @@ def columns_of(
     if preprocessing.target.reconstructs:
         columns = anomaly_scores(outputs, labels)
     else:
-        columns = outputs_as_columns(model, evaluator.linked(outputs, labels.base), labels.rows)
+        codes = evaluator.loss.decide(outputs) if model.task.is_classification else None
+        columns = outputs_as_columns(model, evaluator.linked(outputs, labels.base), labels.rows, codes)
     owner = {} if table is None else preprocessing.form.identify(table, labels.rows)
     taken = {*columns, *truth}
     named = {(f"sequence_{name}" if name in taken else name): cells for name, cells in owner.items()}
@@ -180,7 +181,9 @@ def anomaly_scores(outputs: Array, labels: Labels) -> dict[str, Sequence[Any]]:
     return {"row": labels.rows.tolist(), "anomaly_score": scores.tolist()}
 
 
-def outputs_as_columns(model: TrainedModel, linked: Array, rows: Array) -> dict[str, Sequence[Any]]:
+def outputs_as_columns(
+    model: TrainedModel, linked: Array, rows: Array, codes: Array | None
+) -> dict[str, Sequence[Any]]:
     """Return the columns of ``predictions.csv``.
 
     ``row`` counts the rows of the CSV from 0; classification adds the predicted class and one probability a class,
@@ -188,8 +191,7 @@ def outputs_as_columns(model: TrainedModel, linked: Array, rows: Array) -> dict[
     """
     task = model.task
     columns: dict[str, Sequence[Any]] = {"row": rows.tolist()}
-    if task.is_classification:
-        codes = np.argmax(linked, axis=1)
+    if codes is not None:
         columns[f"predicted_{task.targets[0]}"] = [task.classes[code] for code in codes]
         kind = "probability" if model.loss.gives_probabilities else "score"
         for i, label in enumerate(task.classes):

@@ -14,6 +14,18 @@ Shape: TypeAlias = tuple[int, ...]
 """The shape of one example; the batch axis is never part of it."""
 
 
+def largest_places(scores: Array) -> Array:
+    """Return the column (N,) that holds the largest of each row's scores (N, K), the first where some are equal.
+
+    >>> largest_places(np.array([[0.2, 0.8], [0.5, 0.5]])).tolist()
+    [1, 0]
+    """
+    if scores.shape[1] == 2:  # in a fifth of the time
+        return np.greater(scores[:, 1], scores[:, 0]).astype(np.intp)
+    places: Array = np.argmax(scores, axis=1)
+    return places
+
+
 def distinct_values(values: Array) -> Array:
     """Return the distinct values (K,) of an array of any shape, sorted.
 

@@ -16,6 +16,9 @@ from nntrain.data.chunks import filled, row_numbers, taken
 from nntrain.data.content import content_order
 from nntrain.data.table import Table
 
+_KEPT_BYTES = 16 << 20
+"""A data set of up to this size may be in memory twice."""
+
 
 @dataclass(frozen=True, slots=True)
 class Answers:
@@ -158,6 +161,13 @@ class Dataset:
     def by_content(self) -> tuple[Array, Array]:
         """(N,) an order of the examples that their inputs alone decide, and in it the place of the first of equals."""
         return content_order([self.x] if self.lengths is None else [self.x, self.lengths])
+
+    @cached_property
+    def ordered_inputs(self) -> Array | None:
+        """The network's inputs (N, \\*shape) by content, to be had without copying them; None of a large data set."""
+        if self.reading is not None or self.x.nbytes > _KEPT_BYTES:
+            return None
+        return taken(self.x, self.by_content[0])
 
     def labels(self) -> Labels:
         """Return the labels of all examples."""

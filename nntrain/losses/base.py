@@ -6,7 +6,7 @@ from typing import Annotated, Any, ClassVar, TypeAlias
 
 import numpy as np
 
-from nntrain.core.array import Array
+from nntrain.core.array import Array, largest_places
 from nntrain.core.scratch import ScratchOwner
 from nntrain.core.task import Task, TaskKind
 from nntrain.registry import Registered, Registry
@@ -131,6 +131,13 @@ class Loss(ScratchOwner):
         the predicted values, in the units of the (scaled) target.
         """
         return prediction.copy()
+
+    def decide(self, prediction: Array) -> Array:
+        """Return the codes (B,) of the classes that logits stand for: those of the largest linked output.
+
+        A loss whose link keeps the order of the logits need not compute it.
+        """
+        return largest_places(self.link(prediction))
 
 
 class FusedLoss(Loss):

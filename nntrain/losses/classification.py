@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar
 import numpy as np
 from annotated_types import Ge, Gt, Lt
 
-from nntrain.core.array import Array, Shape
+from nntrain.core.array import Array, Shape, largest_places
 from nntrain.core.task import Task, TaskKind
 from nntrain.losses.base import LOSSES, FusedLoss
 from nntrain.losses.encoding import AveragedLoss, CodedLoss, only_two_classes, outputs_of_classes, positive_code
@@ -134,6 +134,9 @@ class CrossEntropy(CodedLoss):
     def link(self, prediction: Array) -> Array:
         return softmax(prediction)
 
+    def decide(self, prediction: Array) -> Array:
+        return largest_places(prediction)
+
 
 @LOSSES.register("binary_cross_entropy")
 class BinaryCrossEntropy(AveragedLoss):
@@ -245,3 +248,6 @@ class BinaryCrossEntropy(AveragedLoss):
 
     def link(self, prediction: Array) -> Array:
         return both_classes(prediction) if self.task.is_classification else sigmoid(prediction)
+
+    def decide(self, prediction: Array) -> Array:
+        return np.greater(prediction[:, 0], 0).astype(np.intp)

@@ -227,6 +227,19 @@ def _link(case: LossCase) -> None:
         require(not np.shares_memory(link, prediction), f"{each.place}: link returns its argument's memory")
 
 
+@LOSS_SUITE.check("decide gives the class of the largest linked output")
+def _decide(case: LossCase) -> None:
+    for each in case.each():
+        if not each.task.is_classification:
+            continue
+        prediction = each.prediction(50)
+        codes = each.loss.decide(prediction)
+        require(codes.shape == (50,), f"{each.place}: decide has shape {codes.shape}, expected (50,)")
+        require(codes.dtype.kind == "i", f"{each.place}: decide has dtype {codes.dtype}, expected whole numbers")
+        largest = each.loss.link(prediction).argmax(axis=1)
+        require(bool((codes == largest).all()), f"{each.place}: decide gives another class than the largest output's")
+
+
 @LOSS_SUITE.check("probabilities lie in [0, 1], and those of classes add up to 1")
 def _probabilities(case: LossCase) -> None:
     for each in case.each():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TypeAlias
 
 import numpy as np
@@ -56,9 +57,13 @@ def forward_batches(network: Network, data: Dataset, outputs: Array, first: int 
     order, _ = data.by_content
     batch = np.empty((BATCH, *network.in_shape), network.dtype)
     lengths = None if data.lengths is None else np.zeros(BATCH, np.int64)
+    ordered = data.ordered_inputs
     for start in range(first * BATCH, len(data), stride * BATCH):
         index = order[start : start + BATCH]
         rows = len(index)
+        if ordered is not None and rows == BATCH and lengths is None:
+            outputs[start : start + BATCH] = network.forward(ordered[start : start + BATCH])
+            continue
         data.inputs_at(index, batch[:rows])
         batch[rows:] = 0
         if lengths is not None and data.lengths is not None:
@@ -72,6 +77,38 @@ def scattered(ordered: Array, data: Dataset) -> Array:
     outputs = np.empty_like(ordered)
     outputs[order] = ordered[first]
     return outputs
+
+
+class Undecided(Predictions):
+    """Predictions of classes that link the network's outputs where a metric asks: many need the classes alone.
+
+    Args:
+        loss: links and decides.
+        outputs: (N, K) of the network.
+        target: (N,) codes.
+        weight: (N,) or None.
+    """
+
+    def __init__(self, loss: Loss, outputs: Array, target: Array, weight: Array | None) -> None:
+        self.task, self.target, self.weight = loss.task, target, weight
+        self.is_probability = loss.gives_probabilities
+        self._loss, self._outputs = loss, outputs
+
+    @cached_property
+    def output(self) -> Array:  # type: ignore[override]
+        """(N, K) probabilities or scores."""
+        return self._loss.link(self._outputs)
+
+    @cached_property
+    def predicted(self) -> Array:
+        return self._loss.decide(self._outputs)
+
+    @cached_property
+    def faults(self) -> str | None:
+        return self.faults_of(self._outputs)
+
+    def __len__(self) -> int:
+        return len(self._outputs)
 
 
 class Evaluator:
@@ -154,6 +191,8 @@ class Evaluator:
         task, target = self.loss.task, answers.target
         if task.kind == "regression":
             target = self.decode(target, answers.base)
+        if task.is_classification:
+            return Undecided(self.loss, outputs, target, answers.weight)
         linked = self.linked(outputs, answers.base)
         return Predictions(task, target, linked, answers.weight, self.loss.gives_probabilities)
 
