@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import glob
 import os
-from collections.abc import Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from nntrain.errors import (
     reason_of,
 )
 from nntrain.runs.files import is_there, resource_error
+from nntrain.runs.parent import is_parent, kind_of_members, members_of, spread_of, with_deviation
 from nntrain.runs.run import Run, is_run
 
 LATEST = "latest"
@@ -170,17 +171,37 @@ _COLUMNS = ("name", "status", "epoch", "best_epoch", "monitor", "created")
 
 
 def _row(run: Run) -> dict[str, Any]:
+    found = _of_members(run.info) if is_parent(run.info) else _of_epochs(run)
+    return dict(zip(_COLUMNS, (run.name, run.status, *found, run.info["created"]), strict=True))
+
+
+def _of_epochs(run: Run) -> tuple[Any, Any, str | None]:
+    """Return epochs done, best epoch, and the monitored value at the best."""
     info = run.info
     try:
         rows = run.read_metrics()
     except NntrainError:
         rows = []  # the list shows what it can; ``show`` and ``compare`` say what is wrong
     best = next((row for row in rows if row.get("epoch") == info.get("best_epoch")), rows[-1] if rows else {})
-    monitors = [name for name in (info.get("monitor"), "val_loss", "train_loss") if isinstance(name, str)]
-    monitor = next((name for name in monitors if name in best), None)
+    monitor = _monitor(info, best)
     value = best.get(monitor) if monitor else None
-    shown = f"{monitor} {value:.5g}" if isinstance(value, (int, float)) else None
+    shown = f"{monitor} {with_deviation(value, None)}" if isinstance(value, (int, float)) else None
     epoch = info.get("epoch") if isinstance(info.get("epoch"), int) else len(rows)
-    return dict(
-        zip(_COLUMNS, (run.name, run.status, epoch, info.get("best_epoch"), shown, info["created"]), strict=True)
-    )
+    return epoch, info.get("best_epoch"), shown
+
+
+def _of_members(info: Mapping[str, Any]) -> tuple[None, None, str | None]:
+    """Return the same of a parent, which has no epochs: mean and deviation of the monitored value over its runs."""
+    spread = spread_of(info)
+    monitor = _monitor(info, spread)
+    mean = spread[monitor]["mean"] if monitor else None
+    if monitor is None or mean is None:
+        return None, None, None
+    value = with_deviation(mean, spread[monitor]["deviation"])
+    return None, None, f"{monitor} {value} ({len(members_of(info))} {kind_of_members(info) or 'runs'})"
+
+
+def _monitor(info: Mapping[str, Any], known: Container[str]) -> str | None:
+    """Return the name of the value that a run is listed with."""
+    monitors = [name for name in (info.get("monitor"), "val_loss", "train_loss") if isinstance(name, str)]
+    return next((name for name in monitors if name in known), None)
