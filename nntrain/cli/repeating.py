@@ -17,6 +17,7 @@ from nntrain.errors import RunError
 from nntrain.fitting import Outcome, note_config, outcome_of
 from nntrain.repeats import Member, held_out_columns, kind_of, members, summarize
 from nntrain.runs.files import is_there, real_folder
+from nntrain.runs.parent import FOLDS
 from nntrain.runs.run import Run, is_run
 
 
@@ -61,7 +62,7 @@ def _train_all(output: Output, parent: Run, todo: Iterable[Member]) -> int:
         outcomes.append(outcome)
         if outcome.error is not None or outcome.state.status == "interrupted":
             return _cut_short(output, parent, outcome)
-        if folder.name == "folds":
+        if folder.name == FOLDS:
             held_out.append(held_out_columns(member.experiment, outcome.run))
     return _finish(output, parent, outcomes, held_out)
 

@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, TypeAlias
 
-from nntrain.runs.record import KINDS_OF_REPEATS
-
 Spread: TypeAlias = dict[str, float | None]
+
+SEEDS, FOLDS = KINDS = ("seeds", "folds")
+"""What the runs of a parent differ in; the name of their folder too."""
 
 STATISTICS = ("mean", "deviation", "min", "max", "count")
 """What ``run.json`` and ``summary.json`` hold of each metric of the best rows of a parent's runs."""
@@ -28,7 +29,7 @@ def is_parent(info: Mapping[str, Any]) -> bool:
 def kind_of_members(info: Mapping[str, Any]) -> str | None:
     """Return what a parent's runs differ in, which is the name of their folder too; None where it does not tell."""
     told = info["repeats"].get("kind") if is_parent(info) else None
-    return next((kind for kind in KINDS_OF_REPEATS if kind == told), None)
+    return next((kind for kind in KINDS if kind == told), None)
 
 
 def members_of(info: Mapping[str, Any]) -> list[str]:

@@ -483,6 +483,19 @@ def test_notices_mend_and_tell(tmp_path: Path) -> None:
         assert again.recorder.truncate_to(1) == []
 
 
+def test_what_was_read_before_another_process_trained_is_read_again(tmp_path: Path) -> None:
+    with create(tmp_path) as run:
+        run.checkpoints.save_last({"weights.w": np.zeros(3)}, {"epoch": 1})
+        run.update(status="interrupted")
+    waiting = Run.open(run.path)
+    assert waiting.checkpoints.look() == {"epoch": 1}
+    with Run.open(run.path).locked() as other:
+        other.checkpoints.save_last({"weights.w": np.ones(3)}, {"epoch": 2})
+        other.update(status="interrupted")
+    with waiting.locked():
+        assert waiting.checkpoints.look() == {"epoch": 2}
+
+
 def test_one_log_line_a_record(tmp_path: Path) -> None:
     with create(tmp_path) as run:
         run.log("a\nb \x1b[31m")
