@@ -20,7 +20,9 @@ def command(ctx: click.Context, runs_dir: str) -> None:
         from nntrain.runs.catalog import list_runs
 
     output = output_of(ctx)
-    rows, notices = list_runs(runs_dir)
+    # Before the first training there is no folder yet; one that was named is meant to be there.
+    is_named = ctx.get_parameter_source("runs_dir") is not click.core.ParameterSource.DEFAULT
+    rows, notices = list_runs(runs_dir, must_exist=is_named)
     for notice in notices:
         output.tell(notice)
     output.result(runs_table(rows) if rows else f"no runs in {escape(runs_dir)}", {"runs": rows})

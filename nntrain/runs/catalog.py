@@ -45,20 +45,29 @@ class Found:
             self.unreadable.append((folder, error.problems[0].message))
 
 
-def find_runs(runs_dir: str) -> Found:
+def find_runs(runs_dir: str, must_exist: bool = False) -> Found:
     """Return the runs of a folder, the oldest first, equal times by name.
 
-    A folder that does not exist holds no runs; files and hidden folders, such as a run that is just being made, are
-    passed over in silence, other folders with a notice.
+    Files and hidden folders, such as a run that is just being made, are passed over in silence, other folders with a
+    notice.
+
+    Args:
+        runs_dir: the folder.
+        must_exist: whether it is a mistake that there is none; else it holds no runs then.
+
+    Raises:
+        ConfigError: there is no such folder, or it is none.
+        ResourceError: it may not be looked into.
     """
     found = Found()
     top = Path(runs_dir)
     try:
-        entries = sorted(top.iterdir()) if top.is_dir() else []
+        entries = sorted(top.iterdir()) if must_exist or top.is_dir() else []
     except PermissionError as error:
         raise resource_error(error, top, "list the runs") from None
     except OSError as error:
-        raise ConfigError(f"--runs-dir: {reason_of(error)}", path=runs_dir) from None
+        help = "name a folder that holds runs; nntrain fit makes one"
+        raise ConfigError(f"--runs-dir: {reason_of(error)}", path=runs_dir, help=help) from None
     for folder in entries:
         if not folder.name.startswith(".") and folder.is_dir():
             found.take(folder)
@@ -159,9 +168,9 @@ def _places(argument: str, runs_dir: str) -> list[Path]:
     return [locate(argument, runs_dir)]
 
 
-def list_runs(runs_dir: str) -> tuple[list[dict[str, Any]], list[str]]:
-    """Return the rows of ``nntrain runs``, the oldest first, and notices."""
-    found = find_runs(runs_dir)
+def list_runs(runs_dir: str, must_exist: bool = False) -> tuple[list[dict[str, Any]], list[str]]:
+    """Return the rows of ``nntrain runs``, the oldest first, and notices; the arguments are :func:`find_runs`'s."""
+    found = find_runs(runs_dir, must_exist)
     rows = [_row(run) for run in found.runs]
     rows += [{**dict.fromkeys(_COLUMNS), "name": path.name, "status": "unreadable"} for path, _ in found.unreadable]
     return rows, [*found.notices, *(f"{path}: unreadable: {reason}" for path, reason in found.unreadable)]
