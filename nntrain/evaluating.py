@@ -18,6 +18,7 @@ from nntrain.metrics.base import evaluate
 from nntrain.metrics.defaults import with_standard_metrics
 from nntrain.metrics.report import classification_report
 from nntrain.runs.files import is_there
+from nntrain.runs.parent import is_parent, kind_of_members, members_of
 from nntrain.runs.record import refuse_foreign
 from nntrain.runs.run import Run
 from nntrain.train.evaluation import Evaluator
@@ -67,12 +68,11 @@ def refuse_parent(run: Run) -> None:
     Raises:
         RunError: it does; the remedy names one of them.
     """
-    repeats = run.info.get("repeats")
-    if not isinstance(repeats, dict):
+    if not is_parent(run.info):
         return
-    members, help = run.info.get("members"), "name one of its runs"
-    if isinstance(members, list) and members:
-        help += f", such as {escape(str(run.path / str(repeats.get('kind')) / str(members[0])))}"
+    kind, members, help = kind_of_members(run.info), members_of(run.info), "name one of its runs"
+    if kind is not None and members:
+        help += f", such as {escape(str(run.path / kind / members[0]))}"
     raise RunError("it holds runs, and has no weights of its own", path=str(run.path), help=help)
 
 

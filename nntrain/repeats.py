@@ -6,11 +6,12 @@ import math
 import statistics
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from nntrain.config.schema import Config
 from nntrain.evaluating import best_or_last, load_trained, prediction_columns
 from nntrain.experiment import Experiment, assemble
+from nntrain.runs.parent import FOLDS, SEEDS
 from nntrain.runs.rows import NOT_VALUES
 from nntrain.runs.run import Run
 
@@ -35,9 +36,9 @@ def members(config: Config, seeds: int | None) -> Iterator[Member]:
         yield Member(f"fold-{fold + 1}", assemble(config, fold), fold)
 
 
-def kind_of(seeds: int | None) -> Literal["seeds", "folds"]:
-    """Return the folder's name under the parent."""
-    return "seeds" if seeds else "folds"
+def kind_of(seeds: int | None) -> str:
+    """Return what the trainings differ in, the folder's name under the parent."""
+    return SEEDS if seeds else FOLDS
 
 
 def held_out_columns(experiment: Experiment, run: Run) -> dict[str, list[Any]]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
+import re
 import statistics
 from pathlib import Path
 from typing import Any
@@ -73,6 +75,109 @@ def test_a_parent_is_not_judged_and_names_a_member(place: Path, capsys: pytest.C
         told = capsys.readouterr().err
         assert "it holds runs, and has no weights of its own" in told
         assert f"name one of its runs, such as {parent / 'seeds' / 'seed-0'}" in told
+
+
+@pytest.fixture
+def two(place: Path, capsys: pytest.CaptureFixture[str]) -> Path:
+    """Return a folder of runs with a parent of three seeds, one of two folds and a run that stands alone."""
+    fit(place, "runs/seeds", "--seeds", "3")
+    fit(place, "runs/alone")
+    write_config(place, {"folds": 2})
+    fit(place, "runs/folds")
+    capsys.readouterr()
+    return place / "runs"
+
+
+def answer(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str, Any]:
+    assert command([*arguments, "--json"]) == 0
+    found: dict[str, Any] = json.loads(capsys.readouterr().out)
+    return found
+
+
+def test_a_parent_is_shown_with_the_spread_of_its_runs(two: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    loss = Run.open(two / "seeds").info["summary"]["val_loss"]
+    assert command(["show", str(two / "seeds")]) == 0
+    shown = capsys.readouterr().out
+    assert re.search(r"^best epoch's +mean +deviation +min +max$", shown, re.MULTILINE)
+    values = " +".join(f"{loss[name]:.4f}" for name in ("mean", "deviation", "min", "max"))
+    assert re.search(f"^val_loss +{values}$", shown, re.MULTILINE)
+    assert len(re.findall(r"^seed-[012] +finished +2 ", shown, re.MULTILINE)) == 3
+    assert "no layers to show" not in shown
+    found = answer(capsys, "show", str(two / "folds"))
+    assert [row["name"] for row in found["members"]] == ["fold-1", "fold-2"]
+    assert found["run"]["summary"] == json.loads((two / "folds" / "summary.json").read_text())["summary"]
+    assert "members" not in answer(capsys, "show", str(two / "alone"))
+
+
+def test_a_parent_is_compared_by_the_means_of_its_runs(two: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["compare", "seeds", "alone", "folds", "--runs-dir", str(two)]
+    rows = {row["run"]: row for row in answer(capsys, *arguments)["runs"]}
+    for parent, count in (("seeds", 3), ("folds", 2)):
+        spread, row = Run.open(two / parent).info["summary"], rows[parent]
+        assert row["members"] == count and row["epoch"] is None and row["best_epoch"] is None
+        assert {name: row[name] for name in spread} == {name: values["mean"] for name, values in spread.items()}
+        assert row["deviation.val_loss"] == spread["val_loss"]["deviation"] > 0
+    alone = Run.open(two / "alone").info["metrics"]["best"]
+    assert rows["alone"]["val_loss"] == alone["val_loss"]
+    assert rows["alone"]["members"] is None and rows["alone"]["deviation.val_loss"] is None
+    assert command([*arguments, "--format", "csv"]) == 0
+    table = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
+    assert [row["val_loss"] for row in table] == [json.dumps(row["val_loss"]) for row in rows.values()]
+    assert table[0]["deviation.val_loss"] == json.dumps(rows["seeds"]["deviation.val_loss"])
+    mean = f"{rows['seeds']['val_loss']:.5g} ± {rows['seeds']['deviation.val_loss']:.2g}"
+    for form in ("text", "md"):
+        assert command([*arguments, "--format", form]) == 0
+        shown = capsys.readouterr().out
+        assert mean in shown and f"{alone['val_loss']:.5g}" in shown and "deviation" not in shown
+    ranked = answer(capsys, *arguments, "--sort", "val_loss", "--filter", "val_loss>0")["runs"]
+    assert [row["val_loss"] for row in ranked] == sorted(row["val_loss"] for row in rows.values())
+
+
+def test_a_parent_is_listed_with_its_monitored_mean(two: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = {row["name"]: row for row in answer(capsys, "runs", "--runs-dir", str(two))["runs"]}
+    loss = Run.open(two / "folds").info["summary"]["val_loss"]
+    assert rows["folds"]["monitor"] == f"val_loss {loss['mean']:.5g} ± {loss['deviation']:.2g} (2 folds)"
+    assert rows["folds"]["epoch"] is None
+    assert rows["seeds"]["monitor"].endswith(" (3 seeds)")
+    assert (rows["alone"]["epoch"], rows["alone"]["monitor"].split()[0]) == (2, "val_loss")
+
+
+def test_one_seed_has_no_deviation(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    parent = fit(place, "one", "--seeds", "1")
+    capsys.readouterr()
+    assert command(["compare", str(parent)]) == 0
+    assert "±" not in capsys.readouterr().out
+    assert "±" not in answer(capsys, "runs", "--runs-dir", str(place))["runs"][0]["monitor"]
+
+
+def change(parent: Path, **changes: Any) -> None:
+    path = parent / "run.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+
+
+def test_a_parent_that_goes_on_shows_no_means_of_before(two: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    change(two / "seeds", status="interrupted")
+    assert command(["show", str(two / "seeds")]) == 0
+    shown = capsys.readouterr().out
+    assert "deviation" not in shown and "seed-2" in shown
+    (row,) = answer(capsys, "compare", str(two / "seeds"))["runs"]
+    assert row["members"] == 3 and "val_loss" not in row
+    rows = {row["name"]: row for row in answer(capsys, "runs", "--runs-dir", str(two))["runs"]}
+    assert rows["seeds"]["monitor"] is None
+
+
+@pytest.mark.parametrize("value", [5, "x\x1b", [1], {"val_loss": 5}, {"val_loss": {"mean": "low"}}, {"kind": "../"}])
+def test_a_parent_with_an_odd_record_is_shown_without_a_bug(
+    value: Any, two: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for key in ("repeats", "members", "summary"):
+        was = json.loads((two / "seeds" / "run.json").read_text())[key]
+        change(two / "seeds", **{key: value})
+        for line in (["show", "seeds"], ["runs"], ["compare", "seeds", "alone"]):
+            assert command([*line, "--runs-dir", str(two)]) == 0
+            told = capsys.readouterr()
+            assert "\x1b" not in told.out + told.err
+        change(two / "seeds", **{key: was})
 
 
 def test_a_member_equals_a_run_of_its_own(place: Path) -> None:

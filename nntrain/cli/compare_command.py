@@ -6,7 +6,7 @@ import click
 
 from nntrain.cli.loading import loading
 from nntrain.cli.options import examples, json_option, output_of, runs_dir_option
-from nntrain.errors import Problem
+from nntrain.errors import ConfigError, Problem
 
 
 @click.command(
@@ -32,6 +32,8 @@ def command(
         from nntrain.runs.compare import compare
 
     output = output_of(ctx)
+    if output.json and form != "json" and ctx.get_parameter_source("form") is not click.core.ParameterSource.DEFAULT:
+        raise ConfigError(f"--json does not go with --format {form}", help="leave one of the two out")
     output.json = output.json or form == "json"
     comparison = compare(runs, runs_dir, sort=sort, filters=filters)
     for notice in comparison.notices:

@@ -14,6 +14,9 @@ from nntrain.data.cache import reading_anew
 from nntrain.errors import ConfigError
 from nntrain.experiment import assemble
 
+OF_NEW_RUNS = {"seeds": "--seeds", "run_dir": "--run-dir", "overfit_batch": "--overfit-batch"}
+"""Options that a run has from when it was begun."""
+
 
 def fit(output: Output, config: str | None, **options: Any) -> int:
     """Train as the options say; return the exit code."""
@@ -23,6 +26,7 @@ def fit(output: Output, config: str | None, **options: Any) -> int:
 
 
 def _fit(output: Output, config: str | None, options: dict[str, Any]) -> int:
+    _refuse_without_effect(options)
     if options["resume"] is not None:
         return _resume(output, config, options)
     if config is None:
@@ -66,6 +70,18 @@ def _resume(output: Output, config: str | None, options: dict[str, Any]) -> int:
     if "repeats" in run.info:
         return resume_many(output, wanted, run, options)
     return resume_one(output, run, own, wanted, options, compares=config is not None)
+
+
+def _refuse_without_effect(options: dict[str, Any]) -> None:
+    if options["resume"] is None:
+        if options["force_config"]:
+            help = "leave it out, or name the run to go on with: --resume RUN"
+            raise ConfigError("--force-config does not go without --resume: a new run takes any config", help=help)
+        return
+    given = " and ".join(name for key, name in OF_NEW_RUNS.items() if options[key] not in (None, False))
+    if given:
+        help = f"leave out {given} to go on with the run, or --resume to train a new one"
+        raise ConfigError(f"--resume does not go with {given}: a run goes on as it was begun", help=help)
 
 
 def _refuse_mixture(seeds: int | None, folds: int | None, overfit_batch: bool) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -61,7 +60,9 @@ def checkpoint_option(command: F) -> F:
 
 
 def _checked_checkpoint(ctx: click.Context, parameter: click.Parameter, value: str) -> str:
-    if re.fullmatch(r"best|last|step-[0-9]{1,18}", value) is None:
+    from nntrain.runs.kept import kept_step
+
+    if value not in ("best", "last") and kept_step(value) is None:
         raise click.BadParameter(f"expected best, last or step-N, got {quote(value)}", ctx, parameter)
     return value
 

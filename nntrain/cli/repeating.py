@@ -9,15 +9,15 @@ from typing import Any
 
 from nntrain.cli.fitting import new_run, offer_to_go_on, tell_dry_run, tell_interrupted, tell_plan, train_watched
 from nntrain.cli.output import Output
-from nntrain.cli.progress import number
 from nntrain.cli.resuming import check_data, go_on, is_complete, tell_complete
 from nntrain.cli.signals import INTERRUPTION
-from nntrain.cli.tables import table
+from nntrain.cli.tables import spread_table
 from nntrain.config.schema import Config
 from nntrain.errors import RunError
 from nntrain.fitting import Outcome, note_config, outcome_of
 from nntrain.repeats import Member, held_out_columns, kind_of, members, summarize
 from nntrain.runs.files import is_there, real_folder
+from nntrain.runs.parent import FOLDS
 from nntrain.runs.run import Run, is_run
 
 
@@ -62,7 +62,7 @@ def _train_all(output: Output, parent: Run, todo: Iterable[Member]) -> int:
         outcomes.append(outcome)
         if outcome.error is not None or outcome.state.status == "interrupted":
             return _cut_short(output, parent, outcome)
-        if folder.name == "folds":
+        if folder.name == FOLDS:
             held_out.append(held_out_columns(member.experiment, outcome.run))
     return _finish(output, parent, outcomes, held_out)
 
@@ -92,7 +92,8 @@ def _finish(output: Output, parent: Run, outcomes: list[Outcome], held_out: list
     if held_out:
         parent.write_csv("out_of_fold.csv", _stacked(held_out))
     parent.update(status="finished", stop_reason=f"all {len(outcomes)} runs are done", members=names, summary=spread)
-    output.result(_text(spread, len(outcomes), parent.path), {"run": str(parent.path), "summary": spread})
+    text = f"{spread_table(spread)}\n{len(outcomes)} runs: {parent.path}"
+    output.result(text, {"run": str(parent.path), "summary": spread})
     return 0
 
 
@@ -110,12 +111,3 @@ def _stacked(parts: list[dict[str, Any]]) -> dict[str, list[Any]]:
     stacked: dict[str, list[Any]] = {name: [value for part in parts for value in part[name]] for name in parts[0]}
     order = sorted(range(len(stacked["row"])), key=stacked["row"].__getitem__)
     return {name: [values[i] for i in order] for name, values in stacked.items()}
-
-
-def _text(spread: dict[str, dict[str, Any]], count: int, path: Path) -> str:
-    rows = [
-        [name, number(value["mean"]), number(value["deviation"]), number(value["min"]), number(value["max"])]
-        for name, value in spread.items()
-    ]
-    header = ["best epoch's", "mean", "deviation", "min", "max"]
-    return f"{table(header, rows, numeric=[1, 2, 3, 4])}\n{count} runs: {path}"

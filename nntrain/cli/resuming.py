@@ -34,6 +34,7 @@ def resume_one(output: Output, run: Run, own: Config, wanted: Config, options: d
         options: of the command.
         compares: whether the configs must agree once the data are read.
     """
+    known = run.info
     if is_complete(run, wanted):
         return tell_complete(output, run, wanted)
     experiment = assemble_again(wanted, run)
@@ -42,7 +43,7 @@ def resume_one(output: Output, run: Run, own: Config, wanted: Config, options: d
     if options["dry_run"]:
         return tell_dry_run(output)
     with INTERRUPTION.deferred(), run.locked():
-        if is_complete(run, wanted):  # another process may have got there first
+        if run.info != known and is_complete(run, wanted):  # another process has got there first
             return tell_complete(output, run, wanted)
         return conclude(output, go_on(output, experiment, run))
 

@@ -16,17 +16,13 @@ from nntrain.errors import escape
 def command(ctx: click.Context, runs_dir: str) -> None:
     """List the runs of a folder, the oldest first."""
     with loading():
-        from nntrain.cli.tables import table, when
+        from nntrain.cli.tables import runs_table
         from nntrain.runs.catalog import list_runs
 
     output = output_of(ctx)
-    rows, notices = list_runs(runs_dir)
+    # Before the first training there is no folder yet; one that was named is meant to be there.
+    is_named = ctx.get_parameter_source("runs_dir") is not click.core.ParameterSource.DEFAULT
+    rows, notices = list_runs(runs_dir, must_exist=is_named)
     for notice in notices:
         output.tell(notice)
-    readable = [{**row, "created": row["created"] and when(row["created"])} for row in rows]
-    shown = [[str("-" if row[column] is None else row[column]) for column in _COLUMNS] for row in readable]
-    text = table(_COLUMNS, shown, numeric=[2, 3]) if rows else f"no runs in {escape(runs_dir)}"
-    output.result(text, {"runs": rows})
-
-
-_COLUMNS = ["name", "status", "epoch", "best_epoch", "monitor", "created"]
+    output.result(runs_table(rows) if rows else f"no runs in {escape(runs_dir)}", {"runs": rows})

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from nntrain.cli.loading import loading
 from nntrain.cli.options import examples, json_option, output_of, plugin_option, runs_dir_option
 from nntrain.cli.picture import PictureCommand, give_picture, graph_options
+
+if TYPE_CHECKING:
+    from nntrain.cli.output import Output
+    from nntrain.runs.run import Run
 
 
 @click.command(
@@ -29,11 +33,15 @@ from nntrain.cli.picture import PictureCommand, give_picture, graph_options
 def command(
     ctx: click.Context, run: str, runs_dir: str, plugins: tuple[str, ...], graph: str | None, file: str | None
 ) -> None:
-    """Show RUN: how it ended, its best epoch, its layers, and how its metrics went."""
+    """Show RUN: how it ended, its best epoch, its layers, and how its metrics went.
+
+    Of several seeds or folds: mean and spread of the metrics over them, and each.
+    """
     with loading():
         from nntrain.cli.configs import use_plugins
         from nntrain.evaluating import load_trained
         from nntrain.runs.catalog import resolve
+        from nntrain.runs.parent import is_parent
 
     use_plugins(output_of(ctx), plugins)
     opened = resolve(run, runs_dir)
@@ -42,8 +50,13 @@ def command(
         return
     rows = opened.read_metrics()
     told = {**opened.info, "status": opened.status}  # one that says it is running may be dead
-    lines = [*_facts(told), *_curves(rows), *_layers(opened)]
-    output_of(ctx).result("\n".join(lines), {"run": told, "metrics": rows})
+    document = {"run": told, "metrics": rows}
+    if is_parent(told):
+        document["members"] = members = _members(output_of(ctx), opened)
+        lines = [*_facts(told), *_spread(told, members)]
+    else:
+        lines = [*_facts(told), *_curves(rows), *_layers(opened)]
+    output_of(ctx).result("\n".join(lines), document)
 
 
 def _facts(info: dict[str, Any]) -> list[str]:
@@ -64,6 +77,28 @@ def _facts(info: dict[str, Any]) -> list[str]:
     return lines
 
 
+def _members(output: Output, parent: Run) -> list[dict[str, Any]]:
+    """Return the runs of a parent as ``nntrain runs`` lists them; what is wrong with any is told."""
+    from nntrain.runs.catalog import list_runs
+    from nntrain.runs.parent import kind_of_members
+
+    kind = kind_of_members(parent.info)
+    if kind is None:
+        return []
+    members, notices = list_runs(str(parent.path / kind))
+    for notice in notices:
+        output.tell(notice)
+    return members
+
+
+def _spread(info: dict[str, Any], members: list[dict[str, Any]]) -> list[str]:
+    from nntrain.cli.tables import runs_table, spread_table
+    from nntrain.runs.parent import spread_of
+
+    spread = spread_of(info)
+    return [*(["", spread_table(spread)] if spread else []), *(["", runs_table(members)] if members else [])]
+
+
 def _curves(rows: list[dict[str, Any]]) -> list[str]:
     from nntrain.cli.sparkline import sparkline
     from nntrain.runs.rows import NOT_VALUES
@@ -75,7 +110,7 @@ def _curves(rows: list[dict[str, Any]]) -> list[str]:
     return ["", "curves:", *(f"  {name:<{width}}  {sparkline([row.get(name) for row in rows])}" for name in names)]
 
 
-def _layers(run: Any) -> list[str]:
+def _layers(run: Run) -> list[str]:
     from nntrain.cli.tables import layer_table
     from nntrain.errors import ResourceError, RunError
     from nntrain.evaluating import load_trained

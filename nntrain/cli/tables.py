@@ -100,6 +100,20 @@ def _number(value: Any) -> str:
     return number(value if isinstance(value, (int, float)) else None)
 
 
+def spread_table(spread: Mapping[str, Mapping[str, Any]]) -> str:
+    """Return mean, standard deviation, smallest and largest of each metric over the best epochs of several runs."""
+    columns = ["mean", "deviation", "min", "max"]
+    rows = [[name, *(_number(values[column]) for column in columns)] for name, values in spread.items()]
+    return table(["best epoch's", *columns], rows, numeric=[1, 2, 3, 4])
+
+
+def runs_table(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Return the rows that :func:`nntrain.runs.catalog.list_runs` gives, of which there is one, for people."""
+    readable = [{**row, "created": row["created"] and when(row["created"])} for row in rows]
+    shown = [["-" if value is None else str(value) for value in row.values()] for row in readable]
+    return table(list(rows[0]), shown, numeric=[2, 3])
+
+
 def judged_lines(test: Mapping[str, Any], epoch: int | None) -> list[str]:
     """Return how the test part was judged."""
     values = {name: value for name, value in test.items() if name != "rows"}

@@ -19,6 +19,7 @@ from contextvars import ContextVar
 from pathlib import Path
 from typing import BinaryIO
 
+from nntrain.core.plain_file import NotPlainError, opened_plain
 from nntrain.data.piece_store import DamagedError, PieceFile
 
 FORMAT = "1"
@@ -28,6 +29,7 @@ MOST_BYTES = 5 << 30
 """The entries together take no more than this, and no more than a quarter of what is free and theirs."""
 
 _DIGEST = re.compile("[0-9a-f]{64}")
+_LONGEST_NOTE = 128
 _ENDING, _UNFINISHED, _SEEN = ".columns", ".part", ".seen"
 _ABANDONED_SECONDS = 24 * 3600.0
 _SETTLED_NANOSECONDS = 2_000_000_000
@@ -85,7 +87,7 @@ class Cache:
             return False
 
     def find(self, manner: str, size: int, digest: str) -> PieceFile | None:
-        """Return an entry, or None; one that is damaged is removed.
+        """Return an entry, or None; one that is damaged, or no file at all, is removed.
 
         Args:
             manner: what decides what the content means.
@@ -94,11 +96,11 @@ class Cache:
         """
         path = self._path(manner, size, digest)
         try:
-            with path.open("rb") as file:
+            with opened_plain(path, os.O_RDONLY) as (descriptor, _), open(descriptor, "rb", closefd=False) as file:
                 found = PieceFile(file)
         except OSError:  # there is none, or it may not be read
             return None
-        except DamagedError:
+        except (DamagedError, NotPlainError):
             with suppress(OSError):  # where it cannot be removed it is found damaged again, and passed over
                 path.unlink()
             return None
@@ -132,13 +134,14 @@ class Cache:
     def known_digest(self, status: os.stat_result) -> str | None:
         """Return the SHA-256 of a file that was hashed before and has not been touched since, or None."""
         try:
-            digest = self._seen(status).read_text("ascii").strip()
-        except (OSError, ValueError):
+            with opened_plain(self._seen(status), os.O_RDONLY) as (descriptor, _):
+                digest = os.read(descriptor, _LONGEST_NOTE).decode("ascii").strip()
+        except (OSError, ValueError, NotPlainError):
             return None
         return digest if _DIGEST.fullmatch(digest) else None
 
     def remember_digest(self, status: os.stat_result, began: int, digest: str) -> None:
-        """Note the SHA-256 of a file, unless it was changed just before it was read.
+        """Note the SHA-256 of a file, in place of whatever the note was, unless it was changed just before it was read.
 
         Args:
             status: of the file, when reading began.
@@ -147,8 +150,11 @@ class Cache:
         """
         if max(status.st_mtime_ns, status.st_ctime_ns) > began - _SETTLED_NANOSECONDS:
             return
+        note = self._seen(status)
         with suppress(OSError):  # then the file is hashed again next time
-            self._seen(status).write_text(digest, "ascii")
+            note.unlink(missing_ok=True)  # it may be a pipe, or lead to a file that is none of ours
+            with note.open("x", encoding="ascii") as file:
+                file.write(digest)
 
     def _seen(self, status: os.stat_result) -> Path:
         marks = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)

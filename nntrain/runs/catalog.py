@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import glob
 import os
-from collections.abc import Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from nntrain.errors import (
     reason_of,
 )
 from nntrain.runs.files import is_there, resource_error
+from nntrain.runs.parent import is_parent, kind_of_members, members_of, spread_of, with_deviation
 from nntrain.runs.run import Run, is_run
 
 LATEST = "latest"
@@ -44,20 +45,29 @@ class Found:
             self.unreadable.append((folder, error.problems[0].message))
 
 
-def find_runs(runs_dir: str) -> Found:
+def find_runs(runs_dir: str, must_exist: bool = False) -> Found:
     """Return the runs of a folder, the oldest first, equal times by name.
 
-    A folder that does not exist holds no runs; files and hidden folders, such as a run that is just being made, are
-    passed over in silence, other folders with a notice.
+    Files and hidden folders, such as a run that is just being made, are passed over in silence, other folders with a
+    notice.
+
+    Args:
+        runs_dir: the folder.
+        must_exist: whether it is a mistake that there is none; else it holds no runs then.
+
+    Raises:
+        ConfigError: there is no such folder, or it is none.
+        ResourceError: it may not be looked into.
     """
     found = Found()
     top = Path(runs_dir)
     try:
-        entries = sorted(top.iterdir()) if top.is_dir() else []
+        entries = sorted(top.iterdir()) if must_exist or top.is_dir() else []
     except PermissionError as error:
         raise resource_error(error, top, "list the runs") from None
     except OSError as error:
-        raise ConfigError(f"--runs-dir: {reason_of(error)}", path=runs_dir) from None
+        help = "name a folder that holds runs; nntrain fit makes one"
+        raise ConfigError(f"--runs-dir: {reason_of(error)}", path=runs_dir, help=help) from None
     for folder in entries:
         if not folder.name.startswith(".") and folder.is_dir():
             found.take(folder)
@@ -158,9 +168,9 @@ def _places(argument: str, runs_dir: str) -> list[Path]:
     return [locate(argument, runs_dir)]
 
 
-def list_runs(runs_dir: str) -> tuple[list[dict[str, Any]], list[str]]:
-    """Return the rows of ``nntrain runs``, the oldest first, and notices."""
-    found = find_runs(runs_dir)
+def list_runs(runs_dir: str, must_exist: bool = False) -> tuple[list[dict[str, Any]], list[str]]:
+    """Return the rows of ``nntrain runs``, the oldest first, and notices; the arguments are :func:`find_runs`'s."""
+    found = find_runs(runs_dir, must_exist)
     rows = [_row(run) for run in found.runs]
     rows += [{**dict.fromkeys(_COLUMNS), "name": path.name, "status": "unreadable"} for path, _ in found.unreadable]
     return rows, [*found.notices, *(f"{path}: unreadable: {reason}" for path, reason in found.unreadable)]
@@ -170,17 +180,37 @@ _COLUMNS = ("name", "status", "epoch", "best_epoch", "monitor", "created")
 
 
 def _row(run: Run) -> dict[str, Any]:
+    found = _of_members(run.info) if is_parent(run.info) else _of_epochs(run)
+    return dict(zip(_COLUMNS, (run.name, run.status, *found, run.info["created"]), strict=True))
+
+
+def _of_epochs(run: Run) -> tuple[Any, Any, str | None]:
+    """Return epochs done, best epoch, and the monitored value at the best."""
     info = run.info
     try:
         rows = run.read_metrics()
     except NntrainError:
         rows = []  # the list shows what it can; ``show`` and ``compare`` say what is wrong
     best = next((row for row in rows if row.get("epoch") == info.get("best_epoch")), rows[-1] if rows else {})
-    monitors = [name for name in (info.get("monitor"), "val_loss", "train_loss") if isinstance(name, str)]
-    monitor = next((name for name in monitors if name in best), None)
+    monitor = _monitor(info, best)
     value = best.get(monitor) if monitor else None
-    shown = f"{monitor} {value:.5g}" if isinstance(value, (int, float)) else None
+    shown = f"{monitor} {with_deviation(value, None)}" if isinstance(value, (int, float)) else None
     epoch = info.get("epoch") if isinstance(info.get("epoch"), int) else len(rows)
-    return dict(
-        zip(_COLUMNS, (run.name, run.status, epoch, info.get("best_epoch"), shown, info["created"]), strict=True)
-    )
+    return epoch, info.get("best_epoch"), shown
+
+
+def _of_members(info: Mapping[str, Any]) -> tuple[None, None, str | None]:
+    """Return the same of a parent, which has no epochs: mean and deviation of the monitored value over its runs."""
+    spread = spread_of(info)
+    monitor = _monitor(info, spread)
+    mean = spread[monitor]["mean"] if monitor else None
+    if monitor is None or mean is None:
+        return None, None, None
+    value = with_deviation(mean, spread[monitor]["deviation"])
+    return None, None, f"{monitor} {value} ({len(members_of(info))} {kind_of_members(info) or 'runs'})"
+
+
+def _monitor(info: Mapping[str, Any], known: Container[str]) -> str | None:
+    """Return the name of the value that a run is listed with."""
+    monitors = [name for name in (info.get("monitor"), "val_loss", "train_loss") if isinstance(name, str)]
+    return next((name for name in monitors if name in known), None)

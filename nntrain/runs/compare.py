@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from nntrain.runs.catalog import select
-from nntrain.runs.comparison_row import UNREADABLE, ComparedRun, read, unreadable
+from nntrain.runs.comparison_row import DEVIATION, UNREADABLE, ComparedRun, read, unreadable
 from nntrain.runs.comparison_text import as_csv, as_markdown, as_text
 from nntrain.runs.differences import PairedComparison, paired_comparisons
 from nntrain.runs.filters import apply_filters, sort_runs
@@ -47,7 +47,9 @@ class Comparison:
     @property
     def columns(self) -> list[str]:
         """Names of all columns, in order."""
-        return ["run", "status", *self.differing, "epoch", "best_epoch", *self.metrics, "parameters", "seconds"]
+        members = ["members"] if any("members" in run.facts for run in self.runs) else []
+        epochs = ["epoch", "best_epoch"]
+        return ["run", "status", *self.differing, *members, *epochs, *self.metrics, "parameters", "seconds"]
 
     def table(self, columns: Sequence[str]) -> list[list[Any]]:
         """Return the values of some columns, one list a run."""
@@ -66,9 +68,10 @@ class Comparison:
         if form == "csv":
             return as_csv(self.columns, self.table(self.columns))
         short = self._short_columns()
+        rows = [[run.shown(column) for column in short] for run in self.runs]
         if form == "md":
-            return as_markdown(short, self.table(short), sentences)
-        return as_text(short, self.table(short), sentences, width)
+            return as_markdown(short, rows, sentences)
+        return as_text(short, rows, sentences, width)
 
     def as_json(self) -> dict[str, Any]:
         """Return the comparison as a JSON document."""
@@ -80,8 +83,8 @@ class Comparison:
         return {"columns": self.columns, "differing": self.differing, "runs": runs, "comparisons": pairs}
 
     def _short_columns(self) -> list[str]:
-        """Return the columns for people: the last epoch's metrics only where there is nothing to call the best."""
-        hidden = {name for name in self.metrics if name.startswith("last.") or name.endswith("learning_rate")}
+        """Return the columns for people: no settings, no metrics of the last epoch, and deviations beside the means."""
+        hidden = {name for name in self.metrics if _is_detail(name) or name.endswith("learning_rate")}
         return [column for column in self.columns if column not in hidden]
 
 
@@ -125,4 +128,8 @@ def _identity(config: Mapping[str, Any], key: str) -> str:
 
 def _metrics(runs: Sequence[ComparedRun]) -> list[str]:
     names = dict.fromkeys(name for run in runs for name in run.metrics)
-    return sorted(names, key=lambda name: name.startswith("last."))
+    return sorted(names, key=_is_detail)
+
+
+def _is_detail(name: str) -> bool:
+    return name.startswith(("last.", DEVIATION))

@@ -10,11 +10,14 @@ from nntrain.errors import NntrainError, RunError, quote
 from nntrain.runs import checkpoint
 from nntrain.runs.files import is_there, read_file
 from nntrain.runs.flatten import flatten
+from nntrain.runs.parent import is_parent, members_of, spread_of, with_deviation
 from nntrain.runs.rows import NOT_VALUES
 from nntrain.runs.run import CONFIG_FILE, Run
 
 LARGEST_CONFIG = 4 << 20
 UNREADABLE = "unreadable"
+DEVIATION = "deviation."
+"""Begins the columns with the standard deviations of a parent's metrics."""
 
 
 @dataclass
@@ -26,9 +29,10 @@ class ComparedRun:
         status: of the run, or ``unreadable``.
         problem: why it is unreadable, or None.
         config: by dotted key.
-        facts: ``epochs``, ``best_epoch``, ``parameters``, ``seconds``.
+        facts: ``epoch``, ``best_epoch``, ``parameters``, ``seconds``, and ``members`` of a parent.
         metrics: at the best epoch under their own names, of the last epoch as ``last.<name>``, of the test part as
-            ``test_<name>``.
+            ``test_<name>``; of a parent the means over its runs, with their standard deviations as
+            ``deviation.<name>``.
         run: to read predictions from, or None.
     """
 
@@ -55,6 +59,11 @@ class ComparedRun:
         short = self.config.get(column.removesuffix(".name")) if column.endswith(".name") else None
         return short if isinstance(short, str) else None
 
+    def shown(self, column: str) -> Any:
+        """Return what stands in a column for people: the means of a parent with their deviations."""
+        value, deviation = self.value(column), self.metrics.get(f"{DEVIATION}{column}")
+        return value if deviation is None or not _is_number(value) else with_deviation(value, deviation)
+
     def columns(self) -> list[str]:
         """Return the names of all columns that the run has."""
         return ["run", "status", *self.config, *self.facts, *self.metrics]
@@ -68,7 +77,7 @@ def unreadable(path: Path, reason: str) -> ComparedRun:
 def read(run: Run) -> ComparedRun:
     """Return the line of a run; one with a damaged file is ``unreadable``, with all that could be read of it."""
     compared = ComparedRun(run.name, run.status, run=run)
-    for part in (_read_config, _read_epochs, _check_checkpoints):
+    for part in (_read_config, _read_spread if is_parent(run.info) else _read_epochs, _check_checkpoints):
         try:
             part(run, compared)
         except NntrainError as error:
@@ -111,6 +120,18 @@ def _read_epochs(run: Run, compared: ComparedRun) -> None:
         "best_epoch": best_epoch if isinstance(best_epoch, int) else None,
         "parameters": info.get("parameters") if _is_number(info.get("parameters")) else None,
         "seconds": round(seconds, 3) if timing else None,
+    }
+
+
+def _read_spread(run: Run, compared: ComparedRun) -> None:
+    """Take the metrics of a parent, which has no epochs of its own: they are those of its runs."""
+    info, spread = run.info, spread_of(run.info)
+    compared.metrics = {name: values["mean"] for name, values in spread.items()}
+    compared.metrics |= {f"{DEVIATION}{name}": values["deviation"] for name, values in spread.items()}
+    parameters = info.get("parameters")
+    compared.facts = {
+        "members": len(members_of(info)) or None,
+        "parameters": parameters if _is_number(parameters) else None,
     }
 
 

@@ -12,12 +12,12 @@ import os
 import re
 import secrets
 import shutil
-import stat
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypeAlias
 
+from nntrain.core.plain_file import NotPlainError, opened_plain
 from nntrain.errors import NntrainError, ResourceError, RunError, reason_of
 
 Content: TypeAlias = bytes | bytearray | memoryview
@@ -34,7 +34,6 @@ SMALL_BYTES = 1 << 16
 # Absent on Windows, where they mean nothing.
 _NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0)
 _PLAIN = _NO_FOLLOW | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
-_NO_WAIT = getattr(os, "O_NONBLOCK", 0)
 
 _REMEDIES = {
     errno.ENOSPC: "free some space on this disk, then go on with nntrain fit --resume",
@@ -238,15 +237,11 @@ def read_file(path: Path, largest: int = LARGEST_TEXT) -> bytes:
 @contextmanager
 def opened(path: Path, flags: int) -> Iterator[tuple[int, int]]:
     """Yield ``(file descriptor, size)`` of a plain file; links, pipes and devices are refused."""
-    # Without O_NONBLOCK, opening a pipe that someone put here would wait for ever.
-    file = os.open(path, flags | _PLAIN | _NO_WAIT, 0o666)
     try:
-        facts = os.fstat(file)
-        if not stat.S_ISREG(facts.st_mode):
-            raise link_error(path)
-        yield file, facts.st_size
-    finally:
-        os.close(file)
+        with opened_plain(path, flags | _NO_FOLLOW) as found:
+            yield found
+    except NotPlainError:
+        raise link_error(path) from None
 
 
 def write_output(path: Path | str, content: Content) -> None:

@@ -7,11 +7,9 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from nntrain.errors import Problem, RunError, quote
+from nntrain.runs.parent import KINDS
 
 Check: TypeAlias = Callable[[Any], bool]
-
-KINDS_OF_REPEATS = ("seeds", "folds")
-"""What several runs under one parent differ in; the name of their folder too."""
 
 
 def is_count(value: Any) -> bool:
@@ -40,7 +38,7 @@ def _are_files(value: Any) -> bool:
 
 
 def _is_repeats(value: Any) -> bool:
-    is_known = isinstance(value, Mapping) and value.get("kind") in KINDS_OF_REPEATS
+    is_known = isinstance(value, Mapping) and value.get("kind") in KINDS
     return is_known and _or_none(is_count)(value.get("seeds"))
 
 
@@ -64,7 +62,7 @@ _EVERY_RUN: dict[str, tuple[Check, str]] = {
     "data": (_are_files, "a mapping of files with their sha256"),
 }
 _WHERE_THERE: dict[str, tuple[Check, str]] = {
-    "repeats": (_is_repeats, f"a mapping with kind {' or '.join(KINDS_OF_REPEATS)}, and seeds"),
+    "repeats": (_is_repeats, f"a mapping with kind {' or '.join(KINDS)}, and seeds"),
     "fold": (_or_none(is_count), "a whole number of at least 0, or null"),
     "failed_step": (_or_none(is_count), "a whole number of at least 0, or null"),
     "config_changed_after": (lambda value: isinstance(value, list) and all(map(is_count, value)), "a list of epochs"),

@@ -139,9 +139,8 @@ class Run:
             folders = [self.path / repeats["kind"] / name for name in self.info.get("members", [])]
             return all(is_run(folder) and type(self).open(folder).is_whole() for folder in folders)
         store = self.checkpoints
-        if not store.is_sound("last") or (self.info.get("best_epoch") is not None and not store.is_sound("best")):
+        if not store.last_is_sound() or (self.info.get("best_epoch") is not None and not store.is_sound("best")):
             return False
-        store.look()
         path = self.path / METRICS
         return (read_file(path, LARGEST_ROWS) if is_there(path) else b"") == self.recorder.history
 
@@ -191,7 +190,9 @@ class Run:
         """
         self._lock.acquire()
         with self:
-            self.refresh()
+            known = self.info
+            if self.refresh() != known:  # another process has trained since: what was read of checkpoints is of before
+                self.__dict__.pop("checkpoints", None)
             for folder in (self.path, self.path / CHECKPOINTS):
                 if folder.is_symlink() and folder != self.path:
                     raise link_error(folder)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import re
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -16,14 +15,15 @@ from nntrain.errors import NntrainError, RunError, enumerate_names
 from nntrain.runs import checkpoint
 from nntrain.runs.checkpoint import Array
 from nntrain.runs.files import is_there, link_error, read_file, replace_file, sync_folder, temporary_beside, told
+from nntrain.runs.kept import kept_name, kept_step
 from nntrain.runs.recorder import Recorder
 
 HISTORY = "history.metrics"
 """Name of the array that holds the bytes of ``metrics.jsonl`` up to the checkpoint."""
 
+ENDING = ".safetensors"
 LARGEST_CHECKPOINT = 1 << 40
 """Bytes of the largest checkpoint that is read as a whole."""
-_KEPT = re.compile(r"step-([0-9]{1,18})\.safetensors")
 _NO_LINKS = {errno.EPERM, errno.ENOSYS, errno.EOPNOTSUPP, errno.EMLINK, errno.EXDEV}
 
 
@@ -47,7 +47,7 @@ class CheckpointStore:
 
     def path(self, name: str) -> Path:
         """Return the file of ``best``, ``last``, ``previous`` or ``step-N``."""
-        return self.folder / f"{name}.safetensors"
+        return self.folder / f"{name}{ENDING}"
 
     def save_best(self, arrays: Mapping[str, Array], state: Mapping[str, Any]) -> None:
         """Replace the best checkpoint; the old one stays until the new one is whole.
@@ -83,7 +83,7 @@ class CheckpointStore:
         """
         if not keep:
             return
-        target = self.path(f"step-{step}")
+        target = self.path(kept_name(step))
         with told(target, "link"):
             try:
                 if not (target.exists() and target.samefile(self.path("last"))):
@@ -93,13 +93,13 @@ class CheckpointStore:
                     raise
                 replace_file(target, read_file(self.path("last"), LARGEST_CHECKPOINT))
             for old in self.kept()[: -keep - 1]:
-                self.path(f"step-{old}").unlink(missing_ok=True)
+                self.path(kept_name(old)).unlink(missing_ok=True)
             sync_folder(self.folder)
 
     def kept(self) -> list[int]:
         """Return the updates after which checkpoints were kept, the oldest first."""
-        names = (_KEPT.fullmatch(path.name) for path in self.folder.iterdir())
-        return sorted(int(name[1]) for name in names if name)
+        steps = (kept_step(path.stem) for path in self.folder.iterdir() if path.suffix == ENDING)
+        return sorted(step for step in steps if step is not None)
 
     def load_last(self) -> tuple[dict[str, Array], dict[str, Any]] | None:
         """Return the newest sound checkpoint, or None where the run has none yet.
@@ -122,6 +122,13 @@ class CheckpointStore:
             self.recorder.expect(self._found[0][HISTORY].tobytes())
         return self._found[1]
 
+    def last_is_sound(self) -> bool:
+        """Return whether ``last`` is there and undamaged; :meth:`load_last` then need not read the file again."""
+        try:
+            return self.look() is not None and self._last_is_sound
+        except RunError:  # there is no other to go on from either, which is told to who wants to
+            return False
+
     def load(self, name: str) -> tuple[dict[str, Array], dict[str, Any]]:
         """Return the checkpoint ``best``, ``last``, ``previous`` or ``step-N``.
 
@@ -131,8 +138,8 @@ class CheckpointStore:
         self._refuse_link()
         if not is_there(self.path(name)):
             help = "go on with the run until it has saved one (nntrain fit --resume)"
-            if name.startswith("step-"):
-                kept = enumerate_names([f"step-{step}" for step in self.kept()]) if is_there(self.folder) else ""
+            if kept_step(name) is not None:
+                kept = enumerate_names([kept_name(step) for step in self.kept()]) if is_there(self.folder) else ""
                 help = f"kept are {kept}" if kept else "checkpoint.keep tells how many older ones a run keeps"
             raise RunError(f"the run has no {name} checkpoint", path=str(self.path(name)), help=help)
         return _without_history(checkpoint.load(self.path(name)))

@@ -105,7 +105,10 @@ def test_runs_lists_the_oldest_first(folder: Path, capsys: pytest.CaptureFixture
     lines = text(capsys, "runs").splitlines()
     assert [line.split()[0] for line in lines] == ["name", "first", "second"]
     assert re.search(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d$", lines[1])
-    assert text(capsys, "runs", "--runs-dir", "nosuch") == "no runs in nosuch\n"
+    (folder / "empty").mkdir()
+    assert text(capsys, "runs", "--runs-dir", "empty") == "no runs in empty\n"
+    shutil.rmtree("runs")
+    assert text(capsys, "runs") == "no runs in runs\n"
 
 
 def test_latest_is_the_newest_and_names_work_anywhere(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

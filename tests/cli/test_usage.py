@@ -57,6 +57,10 @@ MISTAKES = [
     (["compare"], 2, "RUNS is missing"),
     (["compare", "nosuch"], 2, "no run 'nosuch'"),
     (["compare", "nosuch", "--format", "html"], 2, "'html'"),
+    (["fit", "a.yaml", "--force-config"], 2, "--force-config does not go without --resume"),
+    (["fit", "--resume", "x", "--seeds", "2"], 2, "--resume does not go with --seeds: a run goes on as it was begun"),
+    (["fit", "--resume", "x", "--run-dir", ""], 2, "--resume does not go with --run-dir"),
+    (["fit", "--resume", "x", "--overfit-batch", "--run-dir", "y"], 2, "leave out --run-dir and --overfit-batch to go"),
     (["new", "x.csv"], 2, "--target is missing"),
     (["new", "nosuch.csv", "--target", "y"], 3, "nosuch.csv"),
     (["show", "nosuch"], 2, "no run 'nosuch'"),
@@ -64,6 +68,9 @@ MISTAKES = [
     (["show", "runs/nosuch"], 4, "runs/nosuch: there is no such run directory"),
     (["fit", "--resume", "runs/nosuch"], 4, "runs/nosuch: there is no such run directory"),
     (["eval", "./nosuch", "x.csv"], 4, "./nosuch: there is no such run directory"),
+    (["runs", "--runs-dir", "nosuch"], 2, "nosuch: --runs-dir: no such file or directory"),
+    (["runs", "--runs-dir", "runs"], 2, "runs: --runs-dir: no such file or directory"),
+    (["runs", "--runs-dir", __file__], 2, "test_usage.py: --runs-dir: not a directory"),
     (["list", "layer", "dens"], 2, "unknown layer 'dens'; did you mean 'dense'?"),
     (["list", "lossse"], 2, "did you mean 'losses'?"),
     (["list", "layer", "dense", "more"], 2, "more"),
@@ -123,6 +130,14 @@ def test_a_mistake_is_one_message_and_one_document(
     assert (found["status"], found["exit_code"]) == ("error", code)
     assert words in " ".join(f"{error['path']}: {error['message']} {error['help']}" for error in found["errors"])
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("form", ["text", "md", "csv", "json"])
+def test_two_forms_of_one_comparison_are_refused(form: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["compare", "nosuch", "--json", "--format", form]) == 2
+    (problem,) = only_document(capsys.readouterr().out)["errors"]
+    refused = f"--json does not go with --format {form}"
+    assert problem["message"].startswith("no run 'nosuch'" if form == "json" else refused)
 
 
 def test_json_is_understood_before_the_command_too(capsys: pytest.CaptureFixture[str]) -> None:

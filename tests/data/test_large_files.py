@@ -6,8 +6,11 @@ import csv
 import gzip
 import importlib.util
 import io
+import os
+import signal
+import stat
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -156,8 +159,6 @@ def test_numbers_are_not_made_texts_until_asked(folder: Path, plain: Path) -> No
 
 
 def test_changed_content_is_noticed_even_with_equal_size_and_time(folder: Path, plain: Path) -> None:
-    import os
-
     status = plain.stat()
     assert read_table([str(plain)]).columns["size"].numbers()[0] == 0.5
     plain.write_text(plain.read_text().replace("0.5", "8.5", 1))
@@ -215,6 +216,79 @@ def test_a_damaged_entry_is_made_again(folder: Path, plain: Path, damage: str) -
         assert cache.PieceFile(file).about["names"] == ["size", "kind"]
 
 
+def put_pipe(path: Path) -> None:
+    os.mkfifo(path)
+
+
+def put_socket(path: Path) -> None:
+    os.mknod(path, stat.S_IFSOCK | 0o600)
+
+
+def put_zeros(path: Path) -> None:
+    path.symlink_to("/dev/zero")
+
+
+def put_link_to_nothing(path: Path) -> None:
+    path.symlink_to(path.parent / "nothing")
+
+
+@pytest.fixture(params=[put_pipe, put_socket, put_zeros, put_link_to_nothing, Path.mkdir])
+def no_file(request: pytest.FixtureRequest) -> Iterator[Callable[[Path], None]]:
+    """Return what puts something else in place of a file; whoever would wait for it is woken."""
+
+    def wake(*_: object) -> None:
+        raise AssertionError("waited for what is no file")
+
+    before = signal.signal(signal.SIGALRM, wake)
+    signal.setitimer(signal.ITIMER_REAL, 15)
+    yield request.param
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    signal.signal(signal.SIGALRM, before)
+
+
+def test_what_is_no_file_is_no_entry(folder: Path, plain: Path, no_file: Callable[[Path], None]) -> None:
+    first = outcome(plain)
+    (entry,) = entries(folder)
+    entry.unlink()
+    no_file(entry)
+    if no_file is Path.mkdir:  # which is left to whoever made it
+        assert read_table([str(plain)]).notices == [
+            f"{folder}: read files cannot be kept in this cache folder (is a directory)"
+        ]
+        return
+    assert outcome(plain) == first
+    assert entry.is_file() and not entry.is_symlink()
+
+
+def test_what_is_no_file_is_no_note_of_a_digest(
+    folder: Path, plain: Path, no_file: Callable[[Path], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cache, "_SETTLED_NANOSECONDS", 0)
+    first = outcome(plain)
+    (note,) = folder.rglob("*.seen")
+    digest = note.read_text()
+    note.unlink()
+    no_file(note)
+    for _ in range(2):
+        assert outcome(plain) == first
+    if not note.is_dir():
+        assert note.read_text() == digest and not note.is_symlink()
+
+
+def test_a_note_that_is_a_link_is_not_written_through(
+    folder: Path, plain: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cache, "_SETTLED_NANOSECONDS", 0)
+    first = outcome(plain)
+    (note,) = folder.rglob("*.seen")
+    mine = plain.with_name("mine.txt")
+    mine.write_text("mine")
+    note.unlink()
+    note.symlink_to(mine)
+    assert outcome(plain) == first
+    assert mine.read_text() == "mine"
+
+
 def test_reading_anew_neither_reads_nor_writes(folder: Path, plain: Path) -> None:
     with reading_anew():
         read_table([str(plain)])
@@ -269,8 +343,6 @@ def test_a_limit_of_the_address_space_is_not_taken_for_a_full_disk(
 
 
 def test_the_least_recently_used_entries_make_room(tmp_path: Path) -> None:
-    import os
-
     kept = Cache(tmp_path, most_bytes=2500)
     for number in range(3):
         with kept.new_file() as file:
@@ -290,8 +362,6 @@ def test_the_least_recently_used_entries_make_room(tmp_path: Path) -> None:
 
 
 def test_what_was_never_finished_is_removed_in_time(tmp_path: Path) -> None:
-    import os
-
     old, new = tmp_path / ".old.part", tmp_path / ".new.part"
     old.write_bytes(b"x")
     new.write_bytes(b"x")

@@ -13,7 +13,9 @@ from typing import Any
 
 import pytest
 
+from nntrain.cli import resuming
 from nntrain.cli.entry import run as command
+from nntrain.runs import checkpoint
 from nntrain.runs.record import check_record
 from nntrain.runs.run import Run
 
@@ -136,6 +138,40 @@ def test_what_a_finished_run_has_lost_comes_back(
     assert contents(run) == whole
     assert command(["fit", "--resume", str(copied / name)]) == 0
     assert "already complete (" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("lost", [None, "metrics.jsonl"])
+def test_whether_a_run_is_whole_takes_one_reading(
+    lost: str | None, copied: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if lost is not None:
+        (copied / "one" / lost).unlink()
+    read: list[str] = []
+    real = checkpoint.load
+
+    def load(path: Path) -> Any:
+        read.append(path.stem)
+        return real(path)
+
+    monkeypatch.setattr(checkpoint, "load", load)
+    assert command(["fit", "--resume", str(copied / "one")]) == 0
+    assert sorted(read) == ["best", "last"]
+
+
+def test_a_run_that_another_process_has_mended_meanwhile_is_complete(
+    copied: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (copied / "one/metrics.jsonl").unlink()
+    real = resuming.assemble_again
+
+    def assemble(*arguments: Any) -> Any:
+        line = [sys.executable, "-m", "nntrain", "fit", "--resume", str(copied / "one")]
+        assert "already complete" not in subprocess.run(line, check=True, capture_output=True, text=True).stdout
+        return real(*arguments)
+
+    monkeypatch.setattr(resuming, "assemble_again", assemble)
+    assert command(["fit", "--resume", str(copied / "one")]) == 0
+    assert "already complete (epoch 3/3)" in capsys.readouterr().out
 
 
 def test_a_member_without_a_record_is_told(copied: Path, capsys: pytest.CaptureFixture[str]) -> None:
