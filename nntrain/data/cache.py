@@ -21,6 +21,7 @@ from typing import BinaryIO
 
 from nntrain.core.plain_file import NotPlainError, opened_plain
 from nntrain.data.piece_store import DamagedError, PieceFile
+from nntrain.data.source import PlainFile
 
 FORMAT = "1"
 """Changes with every change of what a file is read as, or of how that is written."""
@@ -32,7 +33,6 @@ _DIGEST = re.compile("[0-9a-f]{64}")
 _LONGEST_NOTE = 128
 _ENDING, _UNFINISHED, _SEEN = ".columns", ".part", ".seen"
 _ABANDONED_SECONDS = 24 * 3600.0
-_SETTLED_NANOSECONDS = 2_000_000_000
 """A file that was changed this shortly before it was read might change again without its times telling so."""
 
 _is_used: ContextVar[bool] = ContextVar("is_used", default=True)
@@ -117,13 +117,12 @@ class Cache:
         self.folder.mkdir(parents=True, exist_ok=True)
         return tempfile.NamedTemporaryFile(dir=self.folder, prefix=".", suffix=_UNFINISHED, delete=False)  # type: ignore[return-value]
 
-    def keep(self, file: BinaryIO, manner: str, size: int, digest: str) -> None:
+    def keep(self, written: Path, manner: str, size: int, digest: str) -> None:
         """Make a finished file an entry, in one step; the least recently used ones make room for it.
 
         Raises:
             OSError: it cannot be renamed.
         """
-        written = Path(file.name)
         allowed = min(self._most_bytes, (shutil.disk_usage(self.folder).free + self._used()) // 4)
         if written.stat().st_size > allowed:
             written.unlink()
@@ -140,21 +139,20 @@ class Cache:
             return None
         return digest if _DIGEST.fullmatch(digest) else None
 
-    def remember_digest(self, status: os.stat_result, began: int, digest: str) -> None:
+    def remember_digest(self, file: PlainFile, digest: str) -> None:
         """Note the SHA-256 of a file, in place of whatever the note was, unless it was changed just before it was read.
 
         Args:
-            status: of the file, when reading began.
-            began: nanoseconds since 1970 when reading began.
+            file: as it was when reading began.
             digest: of what was read.
         """
-        if max(status.st_mtime_ns, status.st_ctime_ns) > began - _SETTLED_NANOSECONDS:
+        if not file.is_settled:
             return
-        note = self._seen(status)
+        note = self._seen(file.status)
         with suppress(OSError):  # then the file is hashed again next time
             note.unlink(missing_ok=True)  # it may be a pipe, or lead to a file that is none of ours
-            with note.open("x", encoding="ascii") as file:
-                file.write(digest)
+            with note.open("x", encoding="ascii") as stream:
+                stream.write(digest)
 
     def _seen(self, status: os.stat_result) -> Path:
         marks = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)

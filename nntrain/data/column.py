@@ -25,9 +25,12 @@ class Part(Protocol):
     shown: str
     names: list[str]
     rows: int
-    sha256: str
     notices: list[str]
     looks_like_data: bool
+
+    @property
+    def sha256(self) -> str:
+        """SHA-256 of the file's bytes."""
 
     def pieces(self, column: int) -> list[Piece]:
         """Return a column in pieces, each as integers, as float64 with NaN for missing, or as texts.

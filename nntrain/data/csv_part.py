@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nntrain.core.array import distinct_values
+from nntrain.core.beside import Beside
 from nntrain.data.clean_text import CleanText, WholeText, window
 from nntrain.data.decoding import decode, is_utf8
 from nntrain.data.header import Header, checked_delimiter, read_header
@@ -59,13 +60,19 @@ class CsvPart:
         text: of the file, for what is looked up in it later.
         layout: of the file.
         store: its blocks, all read.
-        sha256: of its bytes.
+        sha256: of its bytes, or what is finding it out.
     """
 
     def __init__(
-        self, shown: str, options: ReadOptions, text: CleanText, layout: Layout, store: Stored, sha256: str
+        self,
+        shown: str,
+        options: ReadOptions,
+        text: CleanText,
+        layout: Layout,
+        store: Stored,
+        sha256: str | Beside[str],
     ) -> None:
-        self.shown, self.sha256 = shown, sha256
+        self.shown, self._sha256 = shown, sha256
         self.names, self.looks_like_data = layout.names, layout.looks_like_data
         self.notices = [f"{shown}: {notice}" for notice in layout.notices]
         self._text, self._layout, self._store = text, layout, store
@@ -84,6 +91,15 @@ class CsvPart:
         text, store = WholeText(data), MemoryStore()
         layout = read_blocks(text, shown, options, store, small=len(data) <= SMALL_BYTES)
         return cls(shown, options, text, layout, store, hashlib.sha256(raw).hexdigest())
+
+    @property
+    def sha256(self) -> str:
+        """SHA-256 of the file's bytes.
+
+        Raises:
+            DataError: the file has changed since it was read.
+        """
+        return self._sha256 if isinstance(self._sha256, str) else self._sha256.result()
 
     def pieces(self, column: int) -> list[Piece]:
         """Return a column in pieces: integers, float64 with NaN for missing, or texts where a cell is no number."""

@@ -5,9 +5,11 @@ from __future__ import annotations
 import tempfile
 from contextlib import suppress
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
+from nntrain.core.beside import Beside
 from nntrain.data.cache import Cache
 from nntrain.data.clean_text import StreamedText
 from nntrain.data.csv_part import CsvPart, layout_from, read_blocks
@@ -36,7 +38,8 @@ def read_csv_file(path: str, shown: str, options: ReadOptions, cache: Cache | No
         DataError: the file cannot be read, or is no well-formed table.
         ResourceError: it is to be streamed, and there is no disk to put the columns on.
     """
-    file = PlainFile(path, shown)
+    # One that may not be in the page cache for long is read once.
+    file = PlainFile(path, shown, hashes=stream)
     refuse_foreign(file.head, shown)
     reading = _Reading(file, shown, options, cache, stream)
     found = reading.from_cache()
@@ -102,7 +105,7 @@ class _Reading:
         digest = cache.known_digest(self._file.status)
         if digest is None:
             digest = self._file.digest()
-            cache.remember_digest(self._file.status, self._file.began, digest)
+            cache.remember_digest(self._file, digest)
         found = cache.find(self._manner, self._size, digest)
         if found is None:
             return None
@@ -113,7 +116,7 @@ class _Reading:
         if place == "memory":
             store = MemoryStore()
             layout = read_blocks(self._text, self._shown, self._options, store, file=self._whole)
-            return CsvPart(self._shown, self._options, self._text, layout, store, self._file.digest())
+            return CsvPart(self._shown, self._options, self._text, layout, store, Beside(self._file.digest))
         if place == "cache" and self._cache is None:
             return None
         with self._cache.new_file() if place == "cache" and self._cache else tempfile.TemporaryFile() as target:
@@ -128,9 +131,17 @@ class _Reading:
     def _into(self, target: BinaryIO, cache: Cache | None) -> CsvPart:
         store = FileStore(target)
         layout = read_blocks(self._text, self._shown, self._options, store, file=self._whole)
-        digest = self._file.digest()
         store.finish(layout.plain())
-        if cache is not None:
-            cache.keep(target, self._manner, self._size, digest)
-            cache.remember_digest(self._file.status, self._file.began, digest)
+        digest = Beside(self._file.digest if cache is None else partial(self._kept, cache, Path(target.name)))
         return CsvPart(self._shown, self._options, self._text, layout, store, digest)
+
+    def _kept(self, cache: Cache, written: Path) -> str:
+        """Return the digest of the file, after making what was written of it an entry of the cache under that name."""
+        try:
+            digest = self._file.digest()
+            with suppress(OSError):  # then it is read anew next time
+                cache.keep(written, self._manner, self._size, digest)
+                cache.remember_digest(self._file, digest)
+            return digest
+        finally:
+            written.unlink(missing_ok=True)

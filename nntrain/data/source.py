@@ -27,6 +27,8 @@ SILENT_SECONDS = 3.0
 """How long a pipe with a writer may stay silent before the wait is announced."""
 BLOCK_BYTES = 1 << 19
 """How much of a file is read at a time."""
+SETTLED_NANOSECONDS = 2_000_000_000
+"""A file that was changed so shortly before may change once more without its times telling."""
 _HEAD_BYTES = 64
 _MOST_NAMES = 10_000
 
@@ -140,21 +142,29 @@ def unpacked_size(path: str, size: int) -> int:
 class PlainFile:
     """A file on disk, read block by block and as often as wanted.
 
-    ``path``: what is opened; ``status``: of the file when it was first opened; ``sha256``: of its content, once all
-    blocks were read.
+    ``path``: what is opened; ``status``: of the file when it was first opened; ``sha256``: of its content, once it is
+    known.
 
     Args:
         path: what is opened.
         shown: the path as the user typed it, for messages.
+        hashes: whether its content is hashed while it is read, and not by reading it once more, as only one that is
+            settled may be.
     """
 
-    def __init__(self, path: str, shown: str) -> None:
+    def __init__(self, path: str, shown: str, hashes: bool = True) -> None:
         self.path, self._shown = path, shown
         self.began = time.time_ns()
         with _told(path, shown), Path(path).open("rb") as file:
             self.status = os.fstat(file.fileno())
             self.head = file.read(_HEAD_BYTES)
         self.sha256: str | None = None
+        self._hashes = hashes or not self.is_settled
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether the times of the file tell any change from the first opening on."""
+        return max(self.status.st_mtime_ns, self.status.st_ctime_ns) <= self.began - SETTLED_NANOSECONDS
 
     @property
     def is_packed(self) -> bool:
@@ -162,11 +172,16 @@ class PlainFile:
         return is_packed(self.head)
 
     def digest(self) -> str:
-        """Return the SHA-256 of the content, read for it if need be."""
+        """Return the SHA-256 of the content, read for it if need be.
+
+        Raises:
+            DataError: the file cannot be read, or is no longer what it was.
+        """
         if self.sha256 is None:
-            for _ in self._hashed():
-                pass
-        assert self.sha256 is not None
+            digest = hashlib.sha256()
+            for block in self._read(by_change_time=True):
+                digest.update(block)
+            self.sha256 = digest.hexdigest()
         return self.sha256
 
     def blocks(self) -> Iterator[bytes]:
@@ -175,10 +190,11 @@ class PlainFile:
         Raises:
             DataError: the file cannot be read, cannot be unpacked, or is no longer what it was.
         """
+        read = self._hashed() if self._hashes else self._read()
         if not self.is_packed:
-            yield from self._hashed()
+            yield from read
             return
-        packed = _Joined(self._hashed())
+        packed = _Joined(read)
         file = gzip.GzipFile(fileobj=io.BufferedReader(packed))
         while True:
             try:
@@ -192,17 +208,28 @@ class PlainFile:
 
     def _hashed(self) -> Iterator[bytes]:
         digest = hashlib.sha256()
-        with _told(self.path, self._shown), Path(self.path).open("rb", buffering=0) as file:
-            self._check_unchanged(os.fstat(file.fileno()))
-            while block := file.read(BLOCK_BYTES):
-                digest.update(block)
-                yield block
-            self._check_unchanged(os.fstat(file.fileno()))  # rows of before and after would be one table
+        for block in self._read():
+            digest.update(block)
+            yield block
         self.sha256 = self.sha256 or digest.hexdigest()
 
-    def _check_unchanged(self, status: os.stat_result) -> None:
+    def _read(self, by_change_time: bool = False) -> Iterator[bytes]:
+        """Yield the content of the file as it was when it was first opened.
+
+        Args:
+            by_change_time: whether the time that nobody can set tells as well; a new name for the file changes it too.
+        """
+        with _told(self.path, self._shown), Path(self.path).open("rb", buffering=0) as file:
+            self._check_unchanged(os.fstat(file.fileno()), by_change_time)
+            while block := file.read(BLOCK_BYTES):
+                yield block
+            # rows of before and after would be one table
+            self._check_unchanged(os.fstat(file.fileno()), by_change_time)
+
+    def _check_unchanged(self, status: os.stat_result, by_change_time: bool) -> None:
         was = self.status
-        if (status.st_size, status.st_mtime_ns, status.st_ino) != (was.st_size, was.st_mtime_ns, was.st_ino):
+        is_other = (status.st_size, status.st_mtime_ns, status.st_ino) != (was.st_size, was.st_mtime_ns, was.st_ino)
+        if is_other or (by_change_time and status.st_ctime_ns != was.st_ctime_ns):
             raise DataError("the file has changed since it was read", path=self._shown, help="run the command again")
 
 

@@ -64,8 +64,7 @@ class Table:
 
     ``path``: as the user typed it, of the first file; ``rows``; ``looks_like_data``: whether its first line does;
     ``names``: in the order of the first file; ``columns``: by name; ``notices``: what the user should know;
-    ``sha256``: of the content of each file, by path; ``is_streamed``: whether it is so large, or so asked for, that
-    arrays of all its rows are not to be in memory.
+    ``is_streamed``: whether it is so large, or so asked for, that arrays of all its rows are not to be in memory.
     """
 
     def __init__(self, parts: Sequence[Part], grammar: Grammar, is_streamed: bool = False) -> None:
@@ -76,12 +75,20 @@ class Table:
         self.looks_like_data = parts[0].looks_like_data
         self.names = list(parts[0].names)
         self.notices = [notice for part in parts for notice in part.notices]
-        self.sha256 = {part.shown: part.sha256 for part in parts}
         positions = [{name: i for i, name in enumerate(part.names)} for part in parts]
         self.columns: Mapping[str, Column] = {
             name: Column(name, [(part, where[name]) for part, where in zip(parts, positions, strict=True)], grammar)
             for name in self.names
         }
+
+    @property
+    def sha256(self) -> dict[str, str]:
+        """SHA-256 of the content of each file, by path.
+
+        Raises:
+            DataError: a file has changed since it was read.
+        """
+        return {part.shown: part.sha256 for part in self._parts}
 
     def __len__(self) -> int:
         return self.rows

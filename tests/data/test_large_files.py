@@ -10,7 +10,9 @@ import os
 import signal
 import stat
 import tempfile
+import time
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -142,7 +144,7 @@ def test_the_second_time_nothing_is_parsed(folder: Path, plain: Path, monkeypatc
 def test_a_damaged_note_of_a_digest_is_no_digest(
     damage: bytes, folder: Path, plain: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cache, "_SETTLED_NANOSECONDS", 0)
+    monkeypatch.setattr(source, "SETTLED_NANOSECONDS", 0)
     first = outcome(plain)
     (note,) = folder.rglob("*.seen")
     note.write_bytes(damage)
@@ -150,7 +152,7 @@ def test_a_damaged_note_of_a_digest_is_no_digest(
 
 
 def test_numbers_are_not_made_texts_until_asked(folder: Path, plain: Path) -> None:
-    read_table([str(plain)])
+    assert read_table([str(plain)]).sha256  # and so in the cache
     again = read_table([str(plain)])
     plain.write_text(plain.read_text() + "9.5,fir\n")
     assert again.columns["size"].numbers()[0] == 0.5
@@ -167,20 +169,40 @@ def test_changed_content_is_noticed_even_with_equal_size_and_time(folder: Path, 
     assert read_table([str(plain)]).columns["size"].numbers()[0] == 8.5
 
 
+@pytest.mark.parametrize("kept", [True, False], ids=["cache", "memory"])
+def test_a_file_that_changes_before_it_is_hashed(
+    kept: bool, folder: Path, plain: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(source, "SETTLED_NANOSECONDS", 0)
+    whole = source.PlainFile.digest
+
+    def late(self: source.PlainFile) -> str:
+        time.sleep(0.02)  # longer than the clock of the file system takes for a tick
+        plain.write_text(plain.read_text().replace("0.5", "8.5", 1))
+        os.utime(plain, ns=(self.status.st_atime_ns, self.status.st_mtime_ns))
+        return whole(self)
+
+    monkeypatch.setattr(source.PlainFile, "digest", late)
+    with nullcontext() if kept else reading_anew():
+        table = read_table([str(plain)])
+    with pytest.raises(DataError, match="the file has changed since it was read"):
+        _ = table.sha256
+    assert not entries(folder) and not list(folder.glob(".*.part"))
+    assert table.columns["size"].numbers()[0] == 0.5
+
+
 def test_a_file_long_untouched_is_not_hashed_again(folder: Path, plain: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cache, "_SETTLED_NANOSECONDS", 0)
+    monkeypatch.setattr(source, "SETTLED_NANOSECONDS", 0)
     first = outcome(plain)
-    monkeypatch.setattr(source.PlainFile, "_hashed", None)
+    monkeypatch.setattr(source.PlainFile, "digest", None)
     again = read_table([str(plain)], shown=["x.csv"])
     assert again.columns["kind"].text().tolist() == first[14]
 
 
 def test_options_of_reading_are_part_of_the_key(folder: Path, plain: Path) -> None:
-    assert not read_table([str(plain)]).columns["kind"].missing(numeric=False).any()
-    assert (
-        read_table([str(plain)], ReadOptions(missing_values=("oak",))).columns["kind"].missing(numeric=False).sum()
-        == 100
-    )
+    tables = [read_table([str(plain)], ReadOptions(missing_values=given)) for given in ((), ("oak",))]
+    assert [table.columns["kind"].missing(numeric=False).sum() for table in tables] == [0, 100]
+    assert all(table.sha256 for table in tables)
     assert len(entries(folder)) == 2
 
 
@@ -252,9 +274,8 @@ def test_what_is_no_file_is_no_entry(folder: Path, plain: Path, no_file: Callabl
     entry.unlink()
     no_file(entry)
     if no_file is Path.mkdir:  # which is left to whoever made it
-        assert read_table([str(plain)]).notices == [
-            f"{folder}: read files cannot be kept in this cache folder (is a directory)"
-        ]
+        assert outcome(plain) == first and entry.is_dir()
+        assert not list(folder.glob(".*.part"))
         return
     assert outcome(plain) == first
     assert entry.is_file() and not entry.is_symlink()
@@ -263,7 +284,7 @@ def test_what_is_no_file_is_no_entry(folder: Path, plain: Path, no_file: Callabl
 def test_what_is_no_file_is_no_note_of_a_digest(
     folder: Path, plain: Path, no_file: Callable[[Path], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cache, "_SETTLED_NANOSECONDS", 0)
+    monkeypatch.setattr(source, "SETTLED_NANOSECONDS", 0)
     first = outcome(plain)
     (note,) = folder.rglob("*.seen")
     digest = note.read_text()
@@ -278,7 +299,7 @@ def test_what_is_no_file_is_no_note_of_a_digest(
 def test_a_note_that_is_a_link_is_not_written_through(
     folder: Path, plain: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cache, "_SETTLED_NANOSECONDS", 0)
+    monkeypatch.setattr(source, "SETTLED_NANOSECONDS", 0)
     first = outcome(plain)
     (note,) = folder.rglob("*.seen")
     mine = plain.with_name("mine.txt")
@@ -348,7 +369,7 @@ def test_the_least_recently_used_entries_make_room(tmp_path: Path) -> None:
         with kept.new_file() as file:
             file.write(bytes(1000))
             file.flush()
-            kept.keep(file, "manner", 1, f"{number}" * 64)
+            kept.keep(Path(file.name), "manner", 1, f"{number}" * 64)
         os.utime(next(path for path in entries(tmp_path) if path.stem[-1] == str(number)), (100 + number, 100 + number))
         if number == 1:
             os.utime(entries(tmp_path)[0], (200, 200))  # the first was used after the second
@@ -356,7 +377,7 @@ def test_the_least_recently_used_entries_make_room(tmp_path: Path) -> None:
     with kept.new_file() as file:
         file.write(bytes(9000))
         file.flush()
-        kept.keep(file, "manner", 1, "3" * 64)
+        kept.keep(Path(file.name), "manner", 1, "3" * 64)
     assert len(entries(tmp_path)) == 2
     assert len(list(tmp_path.iterdir())) == 2
 
@@ -368,7 +389,7 @@ def test_what_was_never_finished_is_removed_in_time(tmp_path: Path) -> None:
     os.utime(old, (1, 1))
     kept = Cache(tmp_path)
     with kept.new_file() as file:
-        kept.keep(file, "manner", 0, "0" * 64)
+        kept.keep(Path(file.name), "manner", 0, "0" * 64)
     assert (old.exists(), new.exists()) == (False, True)
 
 

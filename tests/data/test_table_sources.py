@@ -66,7 +66,7 @@ def test_a_column_called_like_a_parquet_file(rows: int, tmp_path: Path) -> None:
 def test_a_file_that_is_rewritten_while_it_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "x.csv"
     file.write_text("a,kind\n" + "1.5,oak\n" * 300_000)
-    whole = source.PlainFile._hashed
+    whole = source.PlainFile._read
 
     def rewritten(self: source.PlainFile) -> Any:
         for number, block in enumerate(whole(self)):
@@ -77,7 +77,7 @@ def test_a_file_that_is_rewritten_while_it_is_read(tmp_path: Path, monkeypatch: 
                 os.utime(file)
             yield block
 
-    monkeypatch.setattr(source.PlainFile, "_hashed", rewritten)
+    monkeypatch.setattr(source.PlainFile, "_read", rewritten)
     for stream in (True, False):
         with pytest.raises(DataError, match="the file has changed since it was read"):
             read_table([str(file)], stream=stream)
