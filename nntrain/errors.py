@@ -14,6 +14,9 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
+KeyPath: TypeAlias = tuple[str | int, ...]
+"""The keys and list indices that lead to a value of the config: ``("optimizer", "learning_rate")``."""
+
 LONGEST_SHOWN = 60
 """Values are cut at this many characters in messages."""
 LONGEST_PART = 2000
@@ -140,16 +143,12 @@ def _bounded(text: str) -> str:
     return shorten(text, LONGEST_PART)
 
 
-Key: TypeAlias = tuple[str | int, ...]
-"""The keys of a config that lead to a value, from the outermost; numbers are places in lists."""
-
-
 @dataclass(frozen=True, slots=True)
 class Problem:
     """One thing that is wrong: a message, the place it was found at, one remedy and further facts.
 
-    ``path`` is the file as the user typed it; ``line`` and ``column`` count from 1 (a CSV's header is line 1); ``key``
-    is the key of a config that names what is not there, for whoever knows where it stands.
+    ``path`` is the file as the user typed it; ``line`` and ``column`` count from 1 (a CSV's header is line 1). ``at``
+    is the key path in the config of what is wrong, for whoever knows on which line that stands.
 
     >>> print(Problem("epocs: unknown key", path="iris.yaml", line=3, column=1, help="write 'epochs'").render())
     error: iris.yaml:3:1: epocs: unknown key
@@ -162,7 +161,7 @@ class Problem:
     column: int | None = None
     help: str | None = None
     notes: tuple[str, ...] = ()
-    key: Key = ()
+    at: KeyPath | None = None
 
     @property
     def place(self) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 from nntrain.config.schema import Config
 from nntrain.data.forms import form_of
 from nntrain.data.options import FORM_OPTIONS, ColumnOptions, DataOptions
-from nntrain.errors import ConfigError, DataError, Key, Problem, did_you_mean, enumerate_names, escape, quote
+from nntrain.errors import ConfigError, DataError, KeyPath, Problem, did_you_mean, enumerate_names, escape, quote
 from nntrain.gathering import Gathering
 from nntrain.losses.base import LOSSES, Loss
 from nntrain.metrics.base import METRICS, Metric
@@ -109,8 +109,8 @@ def _placed(config: Config, key: str, problem: Problem) -> Problem:
     """Return a problem at the place of the key that it names, whose file, if it is of one, becomes a note."""
     if problem.line is not None:
         return problem
-    begins_with: Key = tuple(problem.message.partition(":")[0].split("."))
-    named = problem.key or (begins_with if begins_with[0] in Config.model_fields else ())
+    begins_with: KeyPath = tuple(problem.message.partition(":")[0].split("."))
+    named = problem.at or (begins_with if begins_with[0] in Config.model_fields else ())
     if problem.path is not None and not named:
         return problem
     message, notes = problem.message, problem.notes

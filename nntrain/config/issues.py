@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from nntrain.config.annotations import TAG, describe, step, unwrap
-from nntrain.config.place import KeyPath
+from nntrain.errors import KeyPath
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from nntrain.config.nodes import DEEPEST, MOST_NODES, Node, compose
-from nntrain.config.place import KeyPath, LineTable, Place, dotted
+from nntrain.config.place import LineTable, Place, dotted
 from nntrain.config.scalars import CURLY_QUOTES, UnusableNumber, resolve
 from nntrain.config.source import CONFIG_FILE, decode
 from nntrain.config.syntax import conflict_marker
-from nntrain.errors import ConfigError, Problem, quote
+from nntrain.errors import ConfigError, KeyPath, Problem, quote
 
 _KINDS = {"mapping": "a mapping", "sequence": "a list"}
 

@@ -10,9 +10,9 @@ from typing import Any
 
 from nntrain.config.load import Document, parse_text
 from nntrain.config.nodes import DEEPEST
-from nntrain.config.place import KeyPath, Place, dotted
+from nntrain.config.place import Place, dotted
 from nntrain.config.source import check_characters
-from nntrain.errors import ConfigError, NntrainError, Problem, quote, shorten
+from nntrain.errors import ConfigError, KeyPath, NntrainError, Problem, quote, shorten
 from nntrain.user_files import typed
 
 _SEGMENT = re.compile(r'"([^"]*)"|([^."=]+)')

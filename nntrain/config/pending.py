@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from nntrain.config.place import KeyPath
 from nntrain.config.schema import Config
-from nntrain.errors import ConfigError
+from nntrain.errors import ConfigError, KeyPath
 
 # Key path, value at which nothing is asked for, and what to do instead.
 PENDING: tuple[tuple[KeyPath, Any, str], ...] = ((("tensorboard",), False, "read metrics.jsonl of the run"),)

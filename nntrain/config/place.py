@@ -6,10 +6,8 @@ import re
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
 
-KeyPath: TypeAlias = tuple[str | int, ...]
-"""The keys and list indices that lead to a value: ``("optimizer", "learning_rate")``."""
+from nntrain.errors import KeyPath
 
 
 def dotted(key_path: Sequence[str | int]) -> str:

@@ -9,9 +9,9 @@ from typing import Any
 from nntrain.config.blocks import ARGUMENT_OF_BLOCK, WRITTEN_AS
 from nntrain.config.issues import Issue, Level
 from nntrain.config.load import Document
-from nntrain.config.place import KeyPath, Place, dotted
+from nntrain.config.place import Place, dotted
 from nntrain.config.unknown_keys import keys_of, unknown_key
-from nntrain.errors import Problem, enumerate_names, quote, shorten
+from nntrain.errors import KeyPath, Problem, enumerate_names, quote, shorten
 from nntrain.registry import registry_of
 
 _LIKE_A_NUMBER = re.compile(r"[-+]?[0-9][0-9_]*([.,][0-9]+)?([eE][-+]?[0-9]+)?")

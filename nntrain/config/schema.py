@@ -14,13 +14,13 @@ from nntrain.config.data_section import SPLITS
 from nntrain.config.issues import Issue, Level, issues_of
 from nntrain.config.load import Document, load_document
 from nntrain.config.overrides import apply_overrides
-from nntrain.config.place import KeyPath, dotted
+from nntrain.config.place import dotted
 from nntrain.config.plugging import load_named, refuse_missing
 from nntrain.config.problems import locate, place_of, problem_of
 from nntrain.config.sections import Settings, name_from
 from nntrain.config.specs import plain
 from nntrain.config.syntax import no_space_hint
-from nntrain.errors import ConfigError, Problem, shorten
+from nntrain.errors import ConfigError, KeyPath, Problem, shorten
 from nntrain.user_files import path_of, text_of
 
 _TOP = Level("section", "", tuple(Settings.model_fields))

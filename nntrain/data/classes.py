@@ -183,7 +183,7 @@ def class_weights(task: Task, codes: Array, spec: str | Mapping[str, float], pat
                 f"{did_you_mean(label, task.classes)}{'' if i else known}",
                 None if i else path,
                 help=None if i else help,
-                key=("class_weight", label),
+                at=("class_weight", label),
             )
             for i, label in enumerate(unknown)
         )

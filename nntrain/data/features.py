@@ -71,7 +71,7 @@ def _encoder(name: str, kind: ColumnKind, own: ColumnOptions, options: DataOptio
     if isinstance(own.fill, str):
         message = f"data.columns.{name}.fill: expected a number for a {kind} column, got {quote(own.fill)}"
         help = "give a number, or set its type to categorical"
-        raise ConfigError([Problem(message, help=help, key=("data", "columns", name, "fill"))])
+        raise ConfigError([Problem(message, help=help, at=("data", "columns", name, "fill"))])
     return _NUMBER_ENCODERS[kind](name, scale, missing, options.fill if own.fill is None else own.fill)
 
 

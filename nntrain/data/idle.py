@@ -8,9 +8,9 @@ from nntrain.core.task import Task
 from nntrain.data.column_types import ColumnKind
 from nntrain.data.options import ColumnOptions, DataOptions
 from nntrain.data.split_file import is_split_file
-from nntrain.errors import Key, quote
+from nntrain.errors import KeyPath, quote
 
-Idle = tuple[Key, str]
+Idle = tuple[KeyPath, str]
 """A key, and why it has no effect."""
 
 _DEFAULT = DataOptions(train="", target="")

@@ -15,7 +15,7 @@ from nntrain.data.source import expand, not_found
 from nntrain.data.split_file import is_split_file
 from nntrain.data.table import Table, column_not_found
 from nntrain.data.target import names_of
-from nntrain.errors import DataError, Key, Problem
+from nntrain.errors import DataError, KeyPath, Problem
 
 
 def check_files(options: DataOptions, resolve: Resolve) -> None:
@@ -25,7 +25,7 @@ def check_files(options: DataOptions, resolve: Resolve) -> None:
         DataError: with all of them, each under the key that names it.
     """
     absent = [
-        replace(problem, key=key, help=_share(key, text) or problem.help)
+        replace(problem, at=key, help=_share(key, text) or problem.help)
         for key, text in _files(options)
         for problem in _absent(str(resolve(text)), text)
     ]
@@ -40,7 +40,7 @@ def check_columns(table: Table, options: DataOptions) -> None:
         DataError: with all of them, each under the key that names it.
     """
     absent = [
-        replace(problem, key=key)
+        replace(problem, at=key)
         for key, name in _columns(options)
         if name not in table.columns
         for problem in column_not_found(table, name, ".".join(map(str, key[:2] if key[1] in _LISTS else key))).problems
@@ -53,7 +53,7 @@ _LISTS = ("target", "features", "ignore", "columns")
 """Keys of the data section that name several columns."""
 
 
-def _files(options: DataOptions) -> Iterator[tuple[Key, str]]:
+def _files(options: DataOptions) -> Iterator[tuple[KeyPath, str]]:
     for part in ("train", "validation", "test"):
         given = getattr(options, part)
         if given is None or isinstance(given, (int, float)) or given == "none":
@@ -78,19 +78,19 @@ def _absent(path: str, shown: str) -> tuple[Problem, ...]:
     return ()
 
 
-def _share(key: Key, text: str) -> str | None:
+def _share(key: KeyPath, text: str) -> str | None:
     """Return the remedy for a share that is written as a text, or None for another text."""
     is_share = key[1] in ("validation", "test") and re.fullmatch(r"0?\.[0-9]+|0", text)
     return f"a share is written without quotes: {text}" if is_share else None
 
 
-def _columns(options: DataOptions) -> Iterator[tuple[Key, str]]:
+def _columns(options: DataOptions) -> Iterator[tuple[KeyPath, str]]:
     for key in ("target", "features", "ignore"):
         for i, name in enumerate(names_of(getattr(options, key) or ())):
             yield ("data", key, i), name
     for name in options.columns:
         yield ("data", "columns", name), name
-    sections: list[tuple[Key, Any, tuple[str, ...]]] = [(("data",), options, ("weight", "group", "order"))]
+    sections: list[tuple[KeyPath, Any, tuple[str, ...]]] = [(("data",), options, ("weight", "group", "order"))]
     if options.sequence is not None:
         sections.append((("data", "sequence"), options.sequence, ("group", "order", "length")))
     for above, section, keys in sections:
