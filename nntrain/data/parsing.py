@@ -59,6 +59,7 @@ class BlockParser:
         self._may_be_small_numbers = not small and not grammar.has_missing_numbers
         self._plain_cells = PlainCells(width, ord(delimiter), grammar)
         self._plain_columns = [False] * width
+        self._has_few_texts = False
 
     def plan(self, block: Checked) -> None:
         """Decide what to read each column as, from rows spread over the first block."""
@@ -74,6 +75,8 @@ class BlockParser:
             self._plain_cells.may_read(cells, kind == TEXT) for cells, kind in zip(columns, self._kinds, strict=True)
         ]
         self._may_be_small_numbers &= max(self._kinds) == INTEGER
+        texts = [cells for cells, kind in zip(columns, self._kinds, strict=True) if kind == TEXT]
+        self._has_few_texts = all(2 * len(set(cells)) <= len(cells) for cells in texts)
 
     def small_numbers(self, body: bytes | memoryview) -> tuple[list[Piece], bool] | None:
         """Return the columns of a block that holds nothing but numbers 0 to 255, before it is checked, or None.
@@ -197,10 +200,15 @@ class BlockParser:
         }
 
     @property
-    def has_only_numbers(self) -> bool:
-        """Whether all columns are planned as numbers, where no number means missing, and some are large or broken."""
-        usual = self.is_planned and not self._grammar.has_missing_numbers and not self._may_be_small_numbers
-        return usual and max(self._kinds) < TEXT
+    def texts_planned(self) -> list[int]:
+        """The columns planned as texts."""
+        return [i for i, kind in enumerate(self._kinds) if kind == TEXT]
+
+    @property
+    def is_usual(self) -> bool:
+        """Whether no number means missing, some numbers are large or broken, and texts are of a few kinds."""
+        numbers_are = not self._grammar.has_missing_numbers and not self._may_be_small_numbers
+        return self.is_planned and numbers_are and self._has_few_texts
 
     def _piece(self, block: Checked, i: int, kind: int, column: Any) -> Piece:
         if kind == TEXT:

@@ -1,11 +1,12 @@
-"""A large file of numbers that pandas parses as a whole, in its threads, while its bytes are looked through here.
+"""A large file that pandas parses as a whole, in its threads, and whose bytes are looked through here.
 
 pandas maps a file and parses it in place, with all processors and without Python's lock, which no way of feeding it
 block by block comes near. It reads what no number of a well-formed table is, though: a record that is too short, one
 with a quote somewhere, ``True``. What it makes of a file counts only where none of this can be; any other file is read
 block by block, in the same pieces, and what is wrong with it is told then.
 
-Files with texts are not read sooner so: pandas makes these with Python's lock held, which looking through bytes needs.
+Numbers are parsed while the bytes are looked through. pandas makes texts with Python's lock held, which looking through
+bytes needs, so that a file with texts is looked through first.
 
 A file that is cut short while it is mapped ends the process that reads it, so that it is mapped only while
 :func:`~nntrain.data.lease.nobody_writes`.
@@ -17,17 +18,19 @@ import codecs
 import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from nntrain.core.processors import processors
 from nntrain.data.available_memory import available_memory
+from nntrain.data.faults import LONGEST_CELL
 from nntrain.data.header import Header
 from nntrain.data.lease import nobody_writes
-from nntrain.data.marks import NEWLINE, occurrences
+from nntrain.data.marks import NEWLINE, QUOTE, occurrences
 from nntrain.data.parsing import EXACT_LIMIT, BlockParser, may_hold_truth, reaches
 from nntrain.data.piece_store import Block
-from nntrain.data.pieces import Array, Piece
+from nntrain.data.pieces import Piece, Texts, coded, length
 from nntrain.data.source import PlainFile
 
 LEAST_BYTES = 8 << 20
@@ -56,32 +59,48 @@ def read_whole(
         size: about how many bytes a block shall have.
     """
     cells = file.status.st_size * rows * len(header.names) // max(1, len(first))
-    is_likely = parser.has_only_numbers and _is_plain(bytes(first))
+    is_likely = parser.is_usual and _Look(header.delimiter).is_plain(bytes(first))
     if not is_likely or cells * _BYTES_A_CELL > available_memory() // 4:
         return None
     with nobody_writes(file.path) as is_safe:
         if not is_safe:
             return None
-        with ThreadPoolExecutor(1) as other:
-            try:
-                parsing = other.submit(_parsed, parser, file.path, header)
-            except RuntimeError:  # there can be no further thread
-                return None
-            blocks = _looked_through(file, header, size)
-            columns = parsing.result()
-    if blocks is None or columns is None or sum(block.rows for block in blocks) != len(columns[0]):
+        found = (_one_by_one if parser.texts_planned else _side_by_side)(file, header, parser, size)
+    if found is None or any(sum(block.rows for block in found[0]) != length(column) for column in found[1]):
         return None
-    return _cut(blocks, columns, parser)
+    return _cut(*found, parser)
+
+
+_Found: TypeAlias = tuple[list[Block], list[Piece]]
+"""The blocks of a file, and its columns."""
+
+
+def _side_by_side(file: PlainFile, header: Header, parser: BlockParser, size: int) -> _Found | None:
+    with ThreadPoolExecutor(1) as other:
+        try:
+            parsing = other.submit(_parsed, parser, file.path, header)
+        except RuntimeError:  # there can be no further thread
+            return None
+        blocks = _looked_through(file, header, size)
+        columns = parsing.result()
+    return None if blocks is None or columns is None else (blocks, columns)
+
+
+def _one_by_one(file: PlainFile, header: Header, parser: BlockParser, size: int) -> _Found | None:
+    blocks = _looked_through(file, header, size)
+    columns = None if blocks is None else _parsed(parser, file.path, header)
+    return None if blocks is None or columns is None else (blocks, columns)
 
 
 def _looked_through(file: PlainFile, header: Header, size: int) -> list[Block] | None:
     """Return where the records of a file stand, each on one line; None where a byte may mean something else."""
     blocks: list[Block] = []
     at, start, line, rows = 0, header.start, header.line, 0
+    look = _Look(header.delimiter)
     for content in file.blocks():
         skipped = max(0, header.start - at)
         text = content[skipped:] if skipped else content
-        if b"\r" in content[:skipped] or not _is_plain(text):
+        if b"\r" in content[:skipped] or not look.is_plain(text):
             return None
         last = text.rfind(b"\n")
         if last >= 0:
@@ -91,46 +110,114 @@ def _looked_through(file: PlainFile, header: Header, size: int) -> list[Block] |
                 blocks.append(Block(start, end, rows, line))
                 start, line, rows = end, line + rows, 0
         at += len(content)
+    if not look.is_over():
+        return None
     if at > start:
         is_open = last + 1 < len(text)  # the last line does not end; the clean text has the newline
         blocks.append(Block(start, at + is_open, rows + is_open, line))
     return blocks
 
 
-def _is_plain(text: bytes) -> bool:
-    """Whether text has one reading: no quote, one kind of line end, nothing like ``True``, which pandas counts."""
-    return text.isascii() and not any(byte in text for byte in (b'"', b"\r", b"\0")) and not may_hold_truth(text)
+class _Look:
+    """Looks through a text, stretch by stretch, for what may mean something else to pandas.
+
+    Args:
+        delimiter: one ASCII character.
+    """
+
+    def __init__(self, delimiter: str) -> None:
+        self._beside = (ord(delimiter), NEWLINE, QUOTE)
+        self._before, self._waiting, self._is_open = b"\n", b"", False
+
+    def is_plain(self, text: bytes) -> bool:
+        """Whether the next stretch of a text has one reading.
+
+        That is so where it has one kind of line end, nothing like ``True``, which pandas counts, and quotes only where
+        a cell begins or ends.
+        """
+        if not text.isascii() or b"\r" in text or b"\0" in text or may_hold_truth(text):
+            return False
+        if self._waiting or b'"' in text:
+            return self._has_plain_quotes(text)
+        self._before = text[-1:] or self._before
+        return not self._is_open
+
+    def is_over(self) -> bool:
+        """Whether the text may end here."""
+        return self._has_plain_quotes(b"\n") and not self._is_open
+
+    def _has_plain_quotes(self, text: bytes) -> bool:
+        """Whether quotes stand where they may; one at the very end waits for what follows it."""
+        text = self._before + self._waiting + text
+        values = np.frombuffer(text, np.uint8)
+        quotes = np.flatnonzero(values[1:-1] == QUOTE) + 1
+        opening, closing = quotes[self._is_open :: 2], quotes[not self._is_open :: 2]
+        self._is_open ^= len(quotes) % 2 == 1
+        self._waiting = text[-1:] if text.endswith(b'"') else b""
+        self._before = text[-2:-1] if self._waiting else text[-1:]
+        beside = np.concatenate([values[opening - 1], values[closing + 1]])
+        return bool(np.isin(beside, self._beside).all())
 
 
-def _parsed(parser: BlockParser, path: str, header: Header) -> list[Array] | None:
-    """Return the numbers (rows,) of the columns of a file, float64 with NaN for missing.
+def _parsed(parser: BlockParser, path: str, header: Header) -> list[Piece] | None:
+    """Return the columns of a file (rows,): float64 with NaN for missing, or texts, in the order of their letters.
 
-    None where one is none, or may not be exact, and where a record has another number of cells than there are columns.
+    None where a number is none, or may not be exact, where a text may be none, and where a record has another number of
+    cells than there are columns.
     """
     import pandas
 
-    width = len(header.names)
+    width, texts = len(header.names), parser.texts_planned
+    types: Any = np.float64
+    missing: Any = parser.tokens
+    if texts:  # pandas is much slower with one entry for each of many columns
+        types = {i: "category" if i in texts else np.float64 for i in range(width)}
+        missing = {i: parser.tokens for i in range(width) if i not in texts}
     # A name is nothing but a name here: neither an address, nor does its ending say how the file is packed.
     name = os.path.abspath(path)  # noqa: PTH100
     dialect = {**parser.dialect(), "compression": None, "skiprows": header.line - 1}
     try:
         with np.errstate(all="ignore"):
-            frame = pandas.read_csv(name, dtype=np.float64, na_values=parser.tokens, **dialect)
+            frame = pandas.read_csv(name, dtype=types, na_values=missing, **dialect)
     except (ValueError, OverflowError, OSError, MemoryError, RuntimeError):  # RuntimeError: no further thread
         return None
     if not len(frame) or frame.shape[1] != width or not isinstance(frame.index, pandas.RangeIndex):
         return None
-    columns = [frame[i].to_numpy() for i in range(width)]
+    columns: list[Piece] = []
+    for i in range(width):
+        column = _texts(frame[i]) if i in texts else frame[i].to_numpy()
+        if column is None or (not isinstance(column, Texts) and reaches(column, EXACT_LIMIT)):
+            return None
+        columns.append(column)
     # A record with too few cells lacks the last one. One with too many pandas refuses, or takes its first cell for a
     # name, and then the last one of all others for missing.
-    return None if np.isnan(columns[-1]).any() or any(reaches(column, EXACT_LIMIT) for column in columns) else columns
+    last = columns[-1]
+    return None if not isinstance(last, Texts) and np.isnan(last).any() else columns
+
+
+def _texts(column: Any) -> Texts | None:
+    """Return a categorical column; None where a cell is missing, is enormous, or was made a number."""
+    codes, distinct = column.cat.codes.to_numpy(), column.cat.categories.tolist()
+    if not len(distinct) or codes.min() < 0 or not all(isinstance(text, str) for text in distinct):
+        return None
+    return Texts(codes, distinct) if max(map(len, distinct)) <= LONGEST_CELL else None
 
 
 def _cut(
-    blocks: Sequence[Block], columns: Sequence[Array], parser: BlockParser
+    blocks: Sequence[Block], columns: Sequence[Piece], parser: BlockParser
 ) -> Iterator[tuple[Block, Sequence[Piece]]]:
     row = 0
     for block in blocks:
         rows = slice(row, row + block.rows)
-        yield block, parser.finished({i: column[rows] for i, column in enumerate(columns)})
+        yield block, parser.finished({i: _stretch(column, rows) for i, column in enumerate(columns)})
         row = rows.stop
+
+
+def _stretch(column: Piece, rows: slice) -> Piece:
+    """Return some rows of a column; texts in the order in which they appear there."""
+    if not isinstance(column, Texts):
+        return column[rows]
+    given = column.codes[rows].astype(np.intp)
+    there = np.flatnonzero(np.bincount(given, minlength=len(column.distinct)))
+    codes, first = coded(np.searchsorted(there, given), len(there))
+    return Texts(codes, [column.distinct[code] for code in given[first].tolist()])

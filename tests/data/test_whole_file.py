@@ -1,4 +1,4 @@
-"""Files of numbers that pandas parses as a whole: the same table as block by block, or block by block after all."""
+"""Files that pandas parses as a whole: the same table as block by block, or block by block after all."""
 
 from __future__ import annotations
 
@@ -67,7 +67,8 @@ def outcome(file: Path, **options: Any) -> list[Any]:
         return [error.render()]
     told: list[Any] = [found.names, found.rows, found.sha256, [found.place(row) for row in range(0, found.rows, 97)]]
     for column in found:
-        told += [column.text().tolist(), column.number_share]
+        codes, distinct = column.codes(slice(0, found.rows))
+        told += [column.text().tolist(), column.number_share, codes.tolist(), list(distinct)]
         try:
             told.append(column.numbers().tobytes())
         except DataError as error:
@@ -106,6 +107,64 @@ def test_it_is_what_is_read_block_by_block(
         assert outcome(file) == expected
 
 
+texts = st.sampled_from(
+    [
+        "oak",
+        "elm",
+        "kind 3",
+        "",
+        "NA",
+        "null",
+        " ash ",
+        "1",
+        "007",
+        "inf",
+        "e",
+        "0x1f",
+        '"oak"',
+        '"a,b"',
+        '"say ""x"""',
+        '""',
+    ]
+)
+odd_texts = st.one_of(
+    st.sampled_from(['"two\nlines"', 'a"b', '"open', '"x"y', ' "x"', "True", "é", "oak,elm", "\n", "x\r", "x\0"]),
+    st.sampled_from(['"', '"""', "x" * 200_000]),
+)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=100)
+@given(
+    kinds=st.lists(st.sampled_from([numbers, texts]), min_size=2, max_size=4),
+    data=st.data(),
+    odd=st.lists(st.tuples(st.integers(0, 119), st.integers(0, 3), odd_texts), max_size=2),
+    ends=st.booleans(),
+    size=st.sampled_from([1, 7, 64, 1 << 20]),
+)
+def test_texts_are_what_is_read_block_by_block(
+    kinds: list[st.SearchStrategy[str]],
+    data: st.DataObject,
+    odd: list[tuple[int, int, str]],
+    ends: bool,
+    size: int,
+    tmp_path: Path,
+    wholes: list[bool],
+) -> None:
+    some = data.draw(st.lists(st.tuples(*kinds).map(list), min_size=1, max_size=12))
+    rows = [list(row) for _ in range(6) for row in some]  # texts of a few kinds
+    for row, column, cell in odd:
+        rows[row % len(rows)][column % len(kinds)] = cell
+    text = ",".join("abcd"[: len(kinds)]) + "\n" + "\n".join(",".join(row) for row in rows) + "\n" * ends
+    file = tmp_path / "x.csv"
+    file.write_bytes(text.encode())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(csv_part, "BLOCK_BYTES", size)
+        patch.setattr(source, "BLOCK_BYTES", size)
+        expected = outcome(file, stream=True)
+        patch.setattr(whole_file, "LEAST_BYTES", 0)
+        assert outcome(file) == expected
+
+
 @pytest.mark.usefixtures("no_file_is_small")
 @pytest.mark.parametrize("options", [{"decimal": ","}, {"header": False}, {"missing_values": ("?", "none")}], ids=str)
 def test_options_are_heeded(options: dict[str, Any], tmp_path: Path, wholes: list[bool]) -> None:
@@ -131,11 +190,27 @@ def test_names_are_nothing_but_names(
 
 
 @pytest.mark.usefixtures("no_file_is_small")
-def test_a_table_with_texts_is_read_block_by_block(tmp_path: Path, wholes: list[bool]) -> None:
+@pytest.mark.parametrize(
+    ("text", "is_whole"),
+    [
+        ("a,b\n" + "1.5,oak\n2.5,elm\n" * 50, True),
+        ("a,b,c\n" + ',"4.5",oak\n2.5,"","elm"\n' * 50, True),
+        ("a,b\n" + '"oak, or ""elm""",1.5\n"",\n' * 50 + '"ash",2.5', False),  # the last number may be lacking
+        ("a,b\n" + '1.5,"oak, or ""elm"""\n,""\n' * 50 + '2.5,"ash"', True),
+        ("a,b\n" + "1.5,oak\n2.5,elm\n" * 50 + "3.5\n", False),
+        ("a,b\n" + "1.5,oak\n2.5,elm\n" * 50 + "3.5,oak,1\n", False),
+        ("a,b\n" + '1.5,oak\n2.5,"elm\nash"\n' * 50, False),
+        ("a,b\n" + '1.5,oak\n2.5,e"lm\n' * 50, False),
+        ("a,b\n" + "".join(f"1.5,oak {i}\n" for i in range(300)), False),  # as many kinds as rows
+        ("a,b\n" + "1.5,007\n2.5,x\n" * 50, True),
+        ("a,b\n" + "1.5,007\n2.5,x\n" * 50 + "1.5,007\n" * 900, False),  # of some stretch pandas makes numbers
+    ],
+)
+def test_which_texts_are_read_as_a_whole(text: str, is_whole: bool, tmp_path: Path, wholes: list[bool]) -> None:
     file = tmp_path / "x.csv"
-    file.write_text("a,b\n" + "1.5,oak\n2.5,elm\n" * 50)
+    file.write_text(text)
     assert outcome(file) == outcome(file, stream=True)
-    assert wholes == [False]
+    assert wholes == [is_whole]
 
 
 @pytest.fixture(scope="module")
