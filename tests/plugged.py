@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
+from nntrain.cli.entry import run as command
+
 HEAD = """\
 import numpy as np
 
@@ -123,3 +127,12 @@ def project(folder: Path, plugin: str = PLUGIN, config: str = CONFIG) -> Path:
     (folder / "my_layers.py").write_text(plugin, encoding="utf-8")
     (folder / "config.yaml").write_text(config, encoding="utf-8")
     return folder / "config.yaml"
+
+
+def told(capsys: pytest.CaptureFixture[str], *arguments: str, code: int) -> str:
+    """Return what a command writes to stderr."""
+    capsys.readouterr()
+    found = command([*arguments])
+    err = capsys.readouterr().err
+    assert found == code, err
+    return err

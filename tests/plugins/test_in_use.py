@@ -1,0 +1,118 @@
+"""Errors of a plug-in's while a network is made and trained."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from nntrain.errors import explained
+from nntrain.plugins import add_plugin
+from tests.plugged import PLUGIN, told
+
+FAILING: dict[str, tuple[str, str, str]] = {
+    "forward": ("        self.x = x\n", "        self.x = x\n        x.no_such()\n", "AttributeError"),
+    "exit": ("        self.x = x\n", "        self.x = x\n        raise SystemExit(0)\n", "it ends the program"),
+    "backward": ("        product =", "        {}['k']\n        product =", "KeyError: 'k'"),
+    "constructor": ("        self.initial = initial\n", "        raise ValueError('odd')\n", "ValueError: odd"),
+    "build": ("        return in_shape\n", "        return in_shape / 2\n", "TypeError: unsupported operand"),
+    "optimizer": ("        velocity = state", "        velocity = status", "NameError: name 'status'"),
+    "metric": ("        misses =", "        misses = 1 / 0  #", "ZeroDivisionError"),
+    "loss": ("        difference =", "        difference = 1 / 0  #", "ZeroDivisionError"),
+    "file": ("        misses =", "        open('nowhere/x')  #", "FileNotFoundError"),
+}
+
+
+@pytest.mark.parametrize("name", FAILING)
+def test_an_error_of_a_plug_in_in_use_is_its_own(folder: Path, name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    old, new, expected = FAILING[name]
+    assert PLUGIN.count(old) >= 1
+    text = PLUGIN.replace(old, new, 1)
+    (folder / "my_layers.py").write_text(text)
+    line = next(
+        i for i, (a, b) in enumerate(zip(text.splitlines(), [*PLUGIN.splitlines(), ""], strict=False), 1) if a != b
+    )
+    err = told(capsys, "fit", "config.yaml", "-q", code=2)
+    assert f"error: my_layers.py:{line}: {expected}" in err
+    assert "a bug in nntrain" not in err
+    for run_file in folder.glob("runs/*/run.json"):
+        info = json.loads(run_file.read_text())
+        assert info["status"] == "failed"
+        assert "a bug in nntrain" not in info["stop_reason"]
+
+
+WRONG: dict[str, tuple[str, str, str]] = {
+    "output shape": (
+        'return np.multiply(x, self.factor.value, out=self.scratch("y", x.shape))',
+        "return np.concatenate((x, x), axis=1)",
+        "layer 'scale' (scale_1): forward returned shape (2, 12), build said (2, 6)",
+    ),
+    "shape that build says": (
+        "return in_shape",
+        "return in_shape[0]",
+        "layer 'scale' (scale_1): build returned 6, expected a tuple",
+    ),
+    "gradient shape": (
+        'return np.multiply(dy, self.factor.value, out=self.scratch("dx", dy.shape))',
+        "return dy[:, :2]",
+        "backward returned shape (2, 2), x has (2, 6)",
+    ),
+    "type": (
+        'return np.multiply(x, self.factor.value, out=self.scratch("y", x.shape))',
+        "return x * np.float64(2)",
+        "forward returned float64, and the network computes in float32",
+    ),
+    "nothing": ("return np.multiply(x", "np.multiply(x", "forward returned NoneType, expected an array"),
+    "loss": ("number(0.5), losses), difference", "number(0.5), losses), difference[:, :0]", "loss 'half_square': "),
+    "metric": ("return weighted_mean", "weighted_mean", "metric within gave None, expected a number"),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_what_does_not_fit_is_told_before_or_in_training(
+    folder: Path, name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    old, new, expected = WRONG[name]
+    assert old in PLUGIN
+    (folder / "my_layers.py").write_text(PLUGIN.replace(old, new, 1))
+    err = told(capsys, "fit", "config.yaml", "-q", code=2)
+    assert expected in err
+    assert "error: my_layers.py:" in err
+
+
+def test_an_error_in_another_process_is_told_as_the_plug_in_s(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text = PLUGIN.replace("        self.x = x\n", "        self.x = x\n        if ctx.shard == 1: x.no_such()\n", 1)
+    (folder / "my_layers.py").write_text(text)
+    line = text.splitlines().index("        if ctx.shard == 1: x.no_such()") + 1
+    err = told(capsys, "fit", "config.yaml", "-q", "--set", "shards=2", "--threads", "2", code=2)
+    assert f"error: my_layers.py:{line}: AttributeError" in err
+
+
+def test_an_error_of_nobody_s_names_the_plug_ins_as_suspects(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(*arguments: Any) -> None:
+        raise TypeError("on purpose")
+
+    monkeypatch.setattr("nntrain.cli.fit_modes.assemble", fail)
+    err = told(capsys, "fit", "config.yaml", code=1)
+    assert "a bug in nntrain: on purpose, or in a plug-in" in err
+    assert "nntrain check-plugin my_layers.py" in err
+
+
+def test_a_signal_during_the_import_is_no_fault_of_the_plug_in_s(folder: Path) -> None:
+    text = "import os, signal, time\nos.kill(os.getpid(), signal.SIGINT)\ntime.sleep(30)\n"
+    (folder / "my_layers.py").write_text(text)
+    done = subprocess.run([sys.executable, "-m", "nntrain", "fit", "config.yaml"], capture_output=True, text=True)
+    assert done.returncode == 130
+    assert done.stderr.strip() == "error: interrupted"
+
+
+def test_only_errors_that_pass_through_a_plug_in_are_explained(folder: Path) -> None:
+    add_plugin("my_layers.py", folder)
+    assert explained(ValueError("x")) is None
+    assert explained(MemoryError()) is None
