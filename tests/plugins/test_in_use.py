@@ -12,6 +12,7 @@ import pytest
 
 from nntrain.errors import explained
 from nntrain.plugins import add_plugin
+from nntrain.runs.run import Run
 from tests.plugged import PLUGIN, told
 
 FAILING: dict[str, tuple[str, str, str]] = {
@@ -23,6 +24,7 @@ FAILING: dict[str, tuple[str, str, str]] = {
     "optimizer": ("        velocity = state", "        velocity = status", "NameError: name 'status'"),
     "metric": ("        misses =", "        misses = 1 / 0  #", "ZeroDivisionError"),
     "loss": ("        difference =", "        difference = 1 / 0  #", "ZeroDivisionError"),
+    "state": ("        return weighted_mean", "        vars(self).clear(); self.distance  #", "AttributeError"),
     "file": ("        misses =", "        open('nowhere/x')  #", "FileNotFoundError"),
 }
 
@@ -42,7 +44,8 @@ def test_an_error_of_a_plug_in_in_use_is_its_own(folder: Path, name: str, capsys
     for run_file in folder.glob("runs/*/run.json"):
         info = json.loads(run_file.read_text())
         assert info["status"] == "failed"
-        assert "a bug in nntrain" not in info["stop_reason"]
+        assert info["stop_reason"].startswith(f"my_layers.py:{line}: {expected}")
+        assert run_file.with_name("log.txt").read_text().endswith(f" failed: {info['stop_reason']}\n")
 
 
 WRONG: dict[str, tuple[str, str, str]] = {
@@ -102,6 +105,55 @@ def test_an_error_of_nobody_s_names_the_plug_ins_as_suspects(
     err = told(capsys, "fit", "config.yaml", code=1)
     assert "a bug in nntrain: on purpose, or in a plug-in" in err
     assert "nntrain check-plugin my_layers.py" in err
+
+
+def test_a_run_says_that_it_ended_by_what_is_suspected(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(*arguments: Any) -> None:
+        raise TypeError("on purpose")
+
+    monkeypatch.setattr("nntrain.train.trainer.Trainer._end_epoch", fail)
+    told(capsys, "fit", "config.yaml", "--run-dir", "run", code=1)
+    reason = "a bug in nntrain: on purpose, or in a plug-in"
+    assert Run.open(folder / "run").info["stop_reason"] == reason
+    assert (folder / "run/log.txt").read_text().endswith(f" failed: {reason}\n")
+
+
+@pytest.mark.parametrize(("error", "code"), [("MemoryError('so much')", 6), ("KeyboardInterrupt", 2)])
+@pytest.mark.parametrize("place", ["at import", "before training", "in training"])
+def test_what_a_plug_in_raises_is_taken_for_no_signal_and_told_at_its_line(
+    folder: Path, error: str, code: int, place: str
+) -> None:
+    text = f"raise {error}\n" + PLUGIN
+    if place != "at import":
+        condition = "True" if place == "before training" else "ctx.step > 2"
+        text = PLUGIN.replace("        self.x = x\n", f"        self.x = x\n        if {condition}: raise {error}\n", 1)
+    (folder / "my_layers.py").write_text(text)
+    line = next(i for i, words in enumerate(text.splitlines(), 1) if f"raise {error}" in words)
+    done = subprocess.run(
+        [sys.executable, "-m", "nntrain", "fit", "config.yaml", "-q", "--json", "--run-dir", "run"],
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == code, done.stderr
+    message = {6: "out of memory: so much", 2: "it ends the program: KeyboardInterrupt"}[code]
+    assert f"error: my_layers.py:{line}: {message}" in done.stderr
+    (problem,) = json.loads(done.stdout)["errors"]
+    assert (problem["path"], problem["line"], problem["message"]) == ("my_layers.py", line, message)
+    if place == "in training":
+        info = Run.open(folder / "run").info
+        assert (info["status"], info["stop_reason"]) == ("failed", f"my_layers.py:{line}: {message}")
+
+
+@pytest.mark.parametrize("error", ["EOFError", "click.exceptions.Exit(0)", "click.Abort", "StopIteration"])
+def test_no_error_of_a_plug_in_s_is_taken_for_one_of_the_command_line_s(
+    folder: Path, error: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = PLUGIN.replace("        self.x = x\n", f"        import click; raise {error}\n", 1)
+    (folder / "my_layers.py").write_text(text)
+    line = next(i for i, words in enumerate(text.splitlines(), 1) if f"raise {error}" in words)
+    assert f"error: my_layers.py:{line}: " in told(capsys, "fit", "config.yaml", "-q", code=2)
 
 
 def test_a_signal_during_the_import_is_no_fault_of_the_plug_in_s(folder: Path) -> None:

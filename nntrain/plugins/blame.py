@@ -1,0 +1,49 @@
+"""Whether an error is a plug-in's, and what its user is told of it."""
+
+from __future__ import annotations
+
+from nntrain.errors import ConfigError, NntrainError, bug, explain_with
+from nntrain.plugins.active import active_plugins, plugin_of
+from nntrain.plugins.faults import described, fault_of, handled_last, is_signal, place_in
+
+_OF_CODE = (TypeError, ValueError, AttributeError, LookupError, ArithmeticError)
+"""What is raised where something of a plug-in's is not what it must be; the system's errors are nobody's fault."""
+
+
+def place_of_error(error: BaseException) -> tuple[str, int] | None:
+    """Return file and line of the innermost call in an active plug-in that an error came out of, or None."""
+    return place_in(error, is_owned)
+
+
+def is_owned(file: str) -> bool:
+    """Return whether a file of code, as a frame names it, is an active plug-in's."""
+    return any(plugin.owns(file) for plugin in active_plugins())
+
+
+def _explain(error: BaseException) -> NntrainError | None:
+    """Return the error a user is told of where one is a plug-in's, or None where it is not, or not for sure.
+
+    A pipe that nobody reads is no fault of what a plug-in prints.
+    """
+    if is_signal(error) or isinstance(error, BrokenPipeError):
+        return None
+    place = place_of_error(error)
+    return None if place is None else fault_of(error, is_owned, place[0])
+
+
+def _suspect(error: BaseException) -> NntrainError | None:
+    """Return the error a user is told of where a plug-in may be at fault, or None where there is none.
+
+    It is likely where the error came out of what nntrain did with something of a plug-in's.
+    """
+    for value in handled_last(error) if isinstance(error, _OF_CODE) else ():
+        plugin = plugin_of(type(value))
+        if plugin is not None:
+            reason = f"{type(value).__name__} cannot be used as it is: {described(error)}"
+            help = f"see what nntrain check-plugin {plugin.source.path} finds"
+            return ConfigError(reason, help=help, **plugin.place_of(type(value)))
+    names = " ".join(plugin.source.path for plugin in active_plugins())
+    return bug(error, ", or in a plug-in", f"see what nntrain check-plugin {names} finds") if names else None
+
+
+explain_with(_explain, _suspect)
