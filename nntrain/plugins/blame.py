@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from nntrain.errors import ConfigError, NntrainError, bug, explain_with
-from nntrain.plugins.active import active_plugins, plugin_of
+from nntrain.errors import ConfigError, NntrainError, bug, explain_with, quote
+from nntrain.plugins.active import active_plugins, place_of_method, plugin_of
 from nntrain.plugins.faults import described, fault_of, handled_last, is_signal, place_in
 
 _OF_CODE = (TypeError, ValueError, AttributeError, LookupError, ArithmeticError)
@@ -27,8 +27,27 @@ def _explain(error: BaseException) -> NntrainError | None:
     """
     if is_signal(error) or isinstance(error, BrokenPipeError):
         return None
+    if isinstance(error, AttributeError) and (without := _without_constructor(error)) is not None:
+        return without
     place = place_of_error(error)
     return None if place is None else fault_of(error, is_owned, place[0])
+
+
+def _without_constructor(error: AttributeError) -> ConfigError | None:
+    """Return the error for a plug-in's thing that lacks what the constructor of its base class sets, or None."""
+    factory, name = type(error.obj), error.name
+    own, *others = [base for base in factory.__mro__ if "__init__" in base.__dict__]
+    if plugin_of(factory) is None or plugin_of(own) is None:
+        return None
+    for base in others:
+        sets = getattr(base.__dict__["__init__"], "__code__", None)
+        if base.__module__.startswith("nntrain.") and sets is not None and name in sets.co_names:
+            unset = f"its constructor has not called that of {base.__name__}, which sets {quote(name)}"
+            place = place_of_method(factory, "__init__")
+            return ConfigError(
+                f"{factory.__name__}: {unset}", help="begin __init__ with super().__init__(...)", **place
+            )
+    return None
 
 
 def _suspect(error: BaseException) -> NntrainError | None:

@@ -13,7 +13,7 @@ import pytest
 from nntrain.errors import explained
 from nntrain.plugins import add_plugin
 from nntrain.runs.run import Run
-from tests.plugged import PLUGIN, told
+from tests.plugged import PLUGIN, project_of, told
 
 FAILING: dict[str, tuple[str, str, str]] = {
     "forward": ("        self.x = x\n", "        self.x = x\n        x.no_such()\n", "AttributeError"),
@@ -118,6 +118,64 @@ def test_a_run_says_that_it_ended_by_what_is_suspected(
     reason = "a bug in nntrain: on purpose, or in a plug-in"
     assert Run.open(folder / "run").info["stop_reason"] == reason
     assert (folder / "run/log.txt").read_text().endswith(f" failed: {reason}\n")
+
+
+MINE = """
+@{kind}S.register("mine")
+class Mine({base}):
+    def __init__(self, distance: float = 0.1) -> None:  # here
+        self.distance = distance
+
+    def rate(self, epoch, total):
+        return 0.1
+
+    def direction(self, grad, state, t, out):
+        out[...] = grad
+"""
+
+FORGETFUL = {
+    "optimizer": (MINE.format(kind="OPTIMIZER", base="Optimizer"), "optimizer: mine", "Optimizer"),
+    "schedule": (
+        MINE.format(kind="SCHEDULE", base="Schedule"),
+        "optimizer: {name: sgd, learning_rate: mine}",
+        "Schedule",
+    ),
+    "layer": (
+        "from nntrain.layers.dense import Dense" + MINE.format(kind="LAYER", base="Dense"),
+        "architecture: {layers: [mine]}",
+        "Dense",
+    ),
+    "loss": (
+        "from nntrain.losses.regression import Huber" + MINE.format(kind="LOSSE", base="Huber"),
+        "loss: mine",
+        "Huber",
+    ),
+    "metric": (
+        "from nntrain.metrics.regression import Pinball" + MINE.format(kind="METRIC", base="Pinball"),
+        "metrics: [mine]",
+        "Pinball",
+    ),
+    "callback": (
+        "from nntrain.train.callbacks.early_stopping import EarlyStopping"
+        + MINE.format(kind="CALLBACK", base="EarlyStopping"),
+        "callbacks: [mine]",
+        "Patience",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", FORGETFUL)
+def test_a_constructor_that_forgets_its_base_class_is_told(
+    folder: Path, name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text, config, base = FORGETFUL[name]
+    line = project_of(folder, text, config)
+    err = told(capsys, "fit", "config.yaml", "-q", code=2)
+    expected = f"error: my_layers.py:{line}: Mine: its constructor has not called that of {base}, which sets '"
+    assert expected in err
+    assert "help: begin __init__ with super().__init__(...)" in err
+    for run_file in folder.glob("runs/*/run.json"):
+        assert json.loads(run_file.read_text())["stop_reason"] in err
 
 
 @pytest.mark.parametrize(("error", "code"), [("MemoryError('so much')", 6), ("KeyboardInterrupt", 2)])
