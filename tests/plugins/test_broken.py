@@ -24,7 +24,7 @@ BROKEN: dict[str, tuple[str, str]] = {
     "relative": ("from . import helpers\n", "my_layers.py:1: ImportError: attempted relative import"),
     "built_in": (
         HEAD + LAYER.replace('"scale"', '"dense"'),
-        "my_layers.py:10: layer 'dense' is registered already, by nntrain.layers.dense.Dense",
+        "my_layers.py:12: layer 'dense' is registered already, by nntrain.layers.dense.Dense",
     ),
     "twice": (PLUGIN + LAYER, "layer 'scale' is registered already, by Scale of my_layers.py"),
     "no_layer": (
@@ -34,22 +34,22 @@ BROKEN: dict[str, tuple[str, str]] = {
     "no_class": (HEAD + "@LAYERS.register('scale')\ndef scale(): pass\n", "expected a class derived from"),
     "no_name": (
         HEAD + "@LAYERS.register\nclass Scale(Layer): pass\n",
-        "my_layers.py:10: expected a name such as 'my_layer' to register, got Scale of my_layers.py",
+        "my_layers.py:12: expected a name such as 'my_layer' to register, got Scale of my_layers.py",
     ),
     "bad_name": (HEAD + "LAYERS.register('my scale')(Layer)\n", "expected a name such as 'my_layer' to register"),
     "nothing": ("import numpy\n", "my_layers.py:1: it registers nothing"),
     "empty": ("", "my_layers.py:1: it registers nothing"),
     "unknown_annotation": (
         (HEAD + LAYER).replace("initial: float", "initial: 'Flaot'"),
-        "my_layers.py:11: layer 'scale': the annotations of its constructor cannot be read: NameError",
+        "my_layers.py:13: layer 'scale': the annotations of its constructor cannot be read: NameError",
     ),
     "strange_annotation": (
         (HEAD + LAYER).replace("initial: float", "initial: type(np)"),
-        "my_layers.py:11: layer 'scale': its constructor's annotations are nothing that a config can hold",
+        "my_layers.py:13: layer 'scale': its constructor's annotations are nothing that a config can hold",
     ),
     "argument_name": (
         (HEAD + LAYER).replace("initial: float = 1.5", "name: str"),
-        "my_layers.py:11: layer 'scale': a config cannot give the argument 'name' of its constructor",
+        "my_layers.py:13: layer 'scale': a config cannot give the argument 'name' of its constructor",
     ),
     "strange_preset": (
         (HEAD + LAYER).replace('register("scale")', 'register("scale", inital=1)'),
