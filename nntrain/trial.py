@@ -5,7 +5,7 @@ nntrain's own keep their contracts by their tests; what a plug-in breaks would s
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +17,8 @@ from nntrain.core.network import Network
 from nntrain.errors import ConfigError, explained, quote
 from nntrain.losses.base import LOSSES, Loss
 from nntrain.plugins import place_of_error, place_of_method, plugin_of
+from nntrain.runs import plain_json
+from nntrain.train.callbacks.base import Callback, remembered
 
 ROWS = 2
 
@@ -138,3 +140,20 @@ def try_loss(loss: Loss, target: Array) -> None:
     if gradient.shape != prediction.shape:
         message = f"loss {name}: the gradient has shape {gradient.shape}, the prediction {prediction.shape}"
         raise ConfigError(message, **place_of_method(type(loss), method))
+
+
+def try_callbacks(callbacks: Sequence[Callback]) -> None:
+    """Let plug-ins' callbacks say what they remember, and take it back as they would where a run goes on.
+
+    Raises:
+        ConfigError: no checkpoint can hold it, or it is not taken back.
+    """
+    for callback in callbacks:
+        kind = type(callback)
+        if plugin_of(kind) is None:
+            continue
+        plain = plain_json.parse(plain_json.canonical(remembered(callback)))
+        if kind.state is not Callback.state and kind.load is Callback.load:
+            message = f"callback {quote(plain['name'])}: it has no load(plain) that takes back what state() gives"
+            raise ConfigError(message, **place_of_method(kind, "state"))
+        callback.load({key: value for key, value in plain.items() if key != "name"})
