@@ -239,10 +239,11 @@ def assemble(config: Config, fold: int | None = None) -> Experiment:
             planned.architecture, layout, loss, prepared.task, config.output_activation, config.seed
         )
     if config.plugins:
-        from nntrain.trial import try_callbacks, try_layers, try_loss
+        from nntrain.trial import try_callbacks, try_layers, try_loss, try_optimizer
 
         try_layers(network)
         try_loss(loss, prepared.train.labels().target)
+        try_optimizer(OPTIMIZERS.build(config.optimizer), config.epochs)
         try_callbacks(build_callbacks(config))
     return Experiment(config, prepared, network, loss, loss_spec, metrics, specs, prepared.preprocessing.decode)
 

@@ -5,7 +5,7 @@ nntrain's own keep their contracts by their tests; what a plug-in breaks would s
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,11 +16,14 @@ from nntrain.core.layer import LAYERS, Context, Layer
 from nntrain.core.network import Network
 from nntrain.errors import ConfigError, explained, quote
 from nntrain.losses.base import LOSSES, Loss
+from nntrain.optim.base import OPTIMIZERS, Optimizer
+from nntrain.optim.schedules import Schedule
 from nntrain.plugins import place_of_error, place_of_method, plugin_of
 from nntrain.runs import plain_json
 from nntrain.train.callbacks.base import Callback, remembered
 
 ROWS = 2
+PARAMETERS = 5
 
 
 def try_layers(network: Network) -> None:
@@ -140,6 +143,59 @@ def try_loss(loss: Loss, target: Array) -> None:
     if gradient.shape != prediction.shape:
         message = f"loss {name}: the gradient has shape {gradient.shape}, the prediction {prediction.shape}"
         raise ConfigError(message, **place_of_method(type(loss), method))
+
+
+def try_optimizer(optimizer: Optimizer, epochs: int) -> None:
+    """Let a plug-in's optimizer, or its schedule, make two updates of a few parameters.
+
+    Raises:
+        ConfigError: it fails, or gives what is no rate or no direction.
+    """
+    rate = _first_rate(optimizer.schedule, epochs)
+    if plugin_of(type(optimizer)) is None:
+        return
+    _require_slots(optimizer)
+    direction = optimizer.direction
+
+    def watched(grad: Array, state: Mapping[str, Array], t: int, out: Array) -> Any:
+        out.fill(np.nan)
+        answer = direction(grad, state, t, out)
+        reason = _fault_of_direction(answer, out)
+        if reason is not None:
+            place = place_of_method(type(optimizer), "direction")
+            raise ConfigError(f"optimizer {quote(OPTIMIZERS.name_of(optimizer))}: direction {reason}", **place)
+        return answer
+
+    optimizer.direction = watched  # type: ignore[method-assign]
+    optimizer.bind(PARAMETERS)
+    value = np.zeros(PARAMETERS, np.float32)
+    with np.errstate(all="ignore"):
+        for t in (1, 2):
+            optimizer.update(value, np.ones(PARAMETERS, np.float32), t, rate)
+
+
+def _first_rate(schedule: Schedule, epochs: int) -> float:
+    if plugin_of(type(schedule)) is not None:
+        schedule.bind(PARAMETERS, epochs)
+    return schedule.rate_at(0)
+
+
+def _require_slots(optimizer: Optimizer) -> None:
+    slots, plugin = optimizer.slots, plugin_of(type(optimizer))
+    if not isinstance(slots, (tuple, list)) or not all(isinstance(slot, str) for slot in slots):
+        name, place = quote(OPTIMIZERS.name_of(optimizer)), {} if plugin is None else plugin.place_of(type(optimizer))
+        help = "a tuple of one name has a comma: slots = ('velocity',)"
+        raise ConfigError(f"optimizer {name}: slots: expected names in a tuple, got {quote(slots)}", help=help, **place)
+
+
+def _fault_of_direction(answer: Any, out: Array) -> str | None:
+    """Return what is wrong with an answer of a rule, beside which ``out`` was full of NaN, or None."""
+    if isinstance(answer, np.ndarray):
+        fits = (answer.shape, answer.dtype) == (out.shape, out.dtype)
+        return None if fits else f"returned shape {answer.shape} of {answer.dtype}, expected {out.shape} of {out.dtype}"
+    if answer is not None and not isinstance(answer, (int, float, np.number)):
+        return f"returned {type(answer).__name__}, expected None, a number or an array"
+    return "has written no finite number into all of out" if not np.isfinite(out).all() else None
 
 
 def try_callbacks(callbacks: Sequence[Callback]) -> None:

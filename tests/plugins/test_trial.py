@@ -147,3 +147,83 @@ def test_a_load_that_fails_is_no_fault_of_the_checkpoint_s(folder: Path, capsys:
     more = ["--set", "epochs=3", "--force-config"]
     err = told(capsys, "fit", "--resume", "run", "config.yaml", "-q", *more, code=2)
     assert f"error: my_layers.py:{line}: KeyError: 1" in err
+
+
+# --- optimizers and schedules
+
+RULE = '''
+@OPTIMIZERS.register("mine")
+class Mine(Optimizer):
+    """w <- w - learning_rate g."""
+
+    slots = ("velocity",)
+
+    def __init__(self, learning_rate: float = 0.1) -> None:
+        super().__init__(learning_rate)
+
+    def direction(self, grad, state, t, out):  # here
+        out[...] = grad
+
+
+@SCHEDULES.register("falling")
+class Falling(Schedule):
+    """It falls."""
+
+    def __init__(self, initial: float = 0.1) -> None:
+        super().__init__(initial)
+
+    def rate(self, epoch, total):
+        return self.initial
+'''
+
+DIRECTIONS = {
+    "out = grad": "has written no finite number into all of out",
+    "out[1:] = 0": "has written no finite number into all of out",
+    "return grad[:2]": "returned shape (2,) of float32, expected (5,) of float32",
+    "return np.array(0.5)": "returned shape () of float64, expected (5,) of float32",
+    "return grad.astype(float)": "returned shape (5,) of float64, expected (5,) of float32",
+    "return [1.0]": "returned list, expected None, a number or an array",
+}
+
+
+@pytest.mark.parametrize("body", DIRECTIONS)
+def test_a_direction_that_is_none(folder: Path, body: str, capsys: pytest.CaptureFixture[str]) -> None:
+    line = project_of(folder, RULE.replace("out[...] = grad", body), "optimizer: mine")
+    err = told(capsys, "fit", "config.yaml", "-q", code=2)
+    assert f"error: my_layers.py:{line}: optimizer 'mine': direction {DIRECTIONS[body]}" in err
+    assert not (folder / "runs").exists()
+
+
+def test_slots_that_are_a_text(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    project_of(folder, RULE.replace('("velocity",)', '("velocity")'), "optimizer: mine")
+    err = told(capsys, "fit", "config.yaml", "-q", code=2)
+    assert "my_layers.py:14: optimizer 'mine': slots: expected names in a tuple, got 'velocity'" in err
+    assert "help: a tuple of one name has a comma" in err
+
+
+RATES = {
+    "None": "after 0 updates is null",
+    "-0.1": "after 0 updates is -0.1",
+    "float('nan')": "after 0 updates is nan",
+    "'0.1'": "after 0 updates is '0.1'",
+    "[0.1]": "after 0 updates is [0.1]",
+    "0.1 if epoch < 1 else None": "after 8 updates is null",
+}
+
+
+@pytest.mark.parametrize("rate", RATES)
+def test_a_rate_that_is_none(folder: Path, rate: str, capsys: pytest.CaptureFixture[str]) -> None:
+    text = RULE.replace("  # here", "").replace("rate(self, epoch, total):", "rate(self, epoch, total):  # here")
+    config = "optimizer: {name: sgd, learning_rate: falling}\nbatch_size: 4"
+    line = project_of(folder, text.replace("return self.initial", f"return {rate}"), config)
+    err = told(capsys, "fit", "config.yaml", "-q", code=2)
+    message = f"schedule 'falling': the rate {RATES[rate]}, expected a finite number of at least 0"
+    assert f"error: my_layers.py:{line}: {message}" in err
+    assert (folder / "runs").exists() is ("8 updates" in message)
+
+
+@pytest.mark.parametrize("rate", ["np.float32(0.1)", "np.float64(0.1)", "0", "np.array(0.1)"])
+def test_rates_of_numpy_s_are_numbers(folder: Path, rate: str) -> None:
+    text = RULE.replace("return self.initial", f"return {rate}")
+    project_of(folder, text, "optimizer: {name: mine, learning_rate: falling}".replace("mine", "sgd"))
+    assert command(["fit", "config.yaml", "-q"]) == 0
