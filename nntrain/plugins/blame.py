@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import FrameType
+
 from nntrain.errors import ConfigError, NntrainError, bug, explain_with, quote
 from nntrain.plugins.active import active_plugins, place_of_method, plugin_of
 from nntrain.plugins.faults import described, fault_of, handled_last, is_signal, place_in
@@ -18,6 +20,15 @@ def place_of_error(error: BaseException) -> tuple[str, int] | None:
 def is_owned(file: str) -> bool:
     """Return whether a file of code, as a frame names it, is an active plug-in's."""
     return any(plugin.owns(file) for plugin in active_plugins())
+
+
+def outermost_call(frame: FrameType | None) -> FrameType | None:
+    """Return the call by which nntrain has entered an active plug-in, as seen from a frame within it, or None."""
+    found = None
+    while frame is not None:
+        found = frame if is_owned(frame.f_code.co_filename) else found
+        frame = frame.f_back
+    return found
 
 
 def _explain(error: BaseException) -> NntrainError | None:
