@@ -171,9 +171,14 @@ class Problem:
         numbers = [str(number) for number in (self.line, self.column) if number is not None]
         return ":".join([_bounded(self.path), *numbers])
 
+    @property
+    def line_of_text(self) -> str:
+        """The place and the message."""
+        return ": ".join(part for part in (self.place, _bounded(self.message)) if part)
+
     def render(self, label: str = "error") -> str:
         """Return the printed form: one line for the error, then one for the remedy and one for each note."""
-        lines = [": ".join(part for part in (label, self.place, _bounded(self.message)) if part)]
+        lines = [f"{label}: {self.line_of_text}"]
         if self.help:
             lines.append(f"  help: {_bounded(self.help)}")
         lines.extend(f"  note: {_bounded(note)}" for note in self.notes)
@@ -291,20 +296,26 @@ def of_the_system(error: BaseException) -> ResourceError | None:
         return ResourceError(reason_of(error), help=_REMEDIES.get(error.errno or 0))
     if isinstance(error, RuntimeError) and str(error) == _NO_THREAD:
         return ResourceError(_NO_THREAD, help=_REMEDIES[errno.EAGAIN])
+    if isinstance(error, ImportError) and not (error.name or "").startswith("nntrain"):
+        reason = (str(error).strip().splitlines() or ["no reason given"])[-1]
+        help = "give the process more memory (ulimit -v), or install nntrain anew"
+        return ResourceError(f"a library that nntrain needs cannot be loaded: {reason}", help=help)
     return None
 
 
 Explanation: TypeAlias = Callable[[BaseException], NntrainError | None]
 
 _EXPLANATIONS: list[Explanation] = []
+_SUSPICIONS: list[Explanation] = []
 
 
-def explain_with(explanation: Explanation) -> None:
-    """Let :func:`explained` ask a function what an error means; it returns None where it does not know.
+def explain_with(explanation: Explanation, suspicion: Explanation) -> None:
+    """Let others ask a function what an error means, and another one what it may mean; both return None for unknown.
 
     So a room that is seldom loaded, such as plug-ins, explains its errors to rooms that do not load it.
     """
     _EXPLANATIONS.append(explanation)
+    _SUSPICIONS.append(suspicion)
 
 
 def explained(error: BaseException) -> NntrainError | None:
@@ -313,7 +324,25 @@ def explained(error: BaseException) -> NntrainError | None:
     >>> explained(ValueError("of nobody's")) is None
     True
     """
-    is_ours = type(error).__module__.startswith("nntrain.")
-    if is_ours or isinstance(error, (KeyboardInterrupt, MemoryError, BrokenPipeError)):
-        return None
-    return next((found for explain in _EXPLANATIONS if (found := explain(error)) is not None), None)
+    return None if type(error).__module__.startswith("nntrain.") else _first(_EXPLANATIONS, error)
+
+
+def told_of(error: BaseException) -> NntrainError:
+    """Return the error that a user is told of: itself, what it means or may mean, or a bug in nntrain.
+
+    >>> told_of(MemoryError()).exit_code
+    6
+    """
+    if isinstance(error, NntrainError):
+        return error
+    known = explained(error) or of_the_system(error) or _first(_SUSPICIONS, error)
+    return known or bug(error, help="run again with nntrain --debug ... and report what it prints")
+
+
+def _first(explanations: Iterable[Explanation], error: BaseException) -> NntrainError | None:
+    return next((found for explain in explanations if (found := explain(error)) is not None), None)
+
+
+def bug(error: BaseException, suspect: str = "", help: str | None = None) -> NntrainError:
+    """Return the error, of exit code 1, for one that is no fault of the user's, ``suspect`` apart."""
+    return NntrainError(f"a bug in nntrain: {str(error) or type(error).__name__}{suspect}", help=help)

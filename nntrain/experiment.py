@@ -255,10 +255,12 @@ def assemble(config: Config, fold: int | None = None) -> Experiment:
         )
     check_codes(config, network, prepared)
     if config.plugins:
-        from nntrain.trial import try_layers, try_loss
+        from nntrain.trial import try_callbacks, try_layers, try_loss, try_optimizer
 
         try_layers(network)
         try_loss(loss, prepared.train.labels().target)
+        try_optimizer(OPTIMIZERS.build(config.optimizer), config.epochs)
+        try_callbacks(build_callbacks(config))
     kinds = prepared.preprocessing.form.kinds
     idle = idle_notices(config, prepared.task, kinds, layout)
     return Experiment(config, prepared, network, loss, loss_spec, metrics, specs, prepared.preprocessing.decode, idle)

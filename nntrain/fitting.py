@@ -9,7 +9,7 @@ from typing import Any
 from nntrain.config.dump import dump_yaml
 from nntrain.config.schema import Config
 from nntrain.core.array import Array
-from nntrain.errors import NumericError, RunError
+from nntrain.errors import NumericError, RunError, explained
 from nntrain.experiment import Experiment
 from nntrain.inference import describe_model, model_arrays
 from nntrain.metrics.defaults import with_standard_metrics
@@ -157,13 +157,15 @@ def put_at(trainer: Trainer, checkpoint: tuple[dict[str, Array], dict[str, Any]]
     try:
         trainer.load(Snapshot(dict(arrays), dict(state)))
     except (LookupError, TypeError, AttributeError) as error:
-        raise RunError(f"the checkpoint lacks what training goes on from ({error})", path=str(run.path)) from None
+        lacking = RunError(f"the checkpoint lacks what training goes on from ({error})", path=str(run.path))
+        raise explained(error) or lacking from None
     except ValueError as error:
-        raise RunError(
+        other = RunError(
             f"the checkpoint does not fit this config: {error}",
             path=str(run.path),
             help="go on with the config the run has (nntrain fit --resume alone), or train a new run",
-        ) from None
+        )
+        raise explained(error) or other from None
 
 
 def judge_test(experiment: Experiment, trainer: Trainer) -> dict[str, Any]:

@@ -94,7 +94,7 @@ def load_model(arrays: Mapping[str, Array], state: Mapping[str, Any], path: str)
         raise RunError("the checkpoint holds no model", path=path)
     if model.get("format") != FORMAT:
         raise RunError(_other_format(model.get("format")), path=path)
-    notices = _notices_of_plugins(model["plugins"], path) if "plugins" in model else []
+    notices = notices_of_plugins(model.get("plugins"), path)
     notes = [notice.removeprefix("warning: ") for notice in notices]
     with refusing_odd_models(path, notes):
         try:
@@ -114,8 +114,18 @@ def load_model(arrays: Mapping[str, Array], state: Mapping[str, Any], path: str)
     return TrainedModel(network, loss, preprocessing.task, preprocessing, metrics, epoch, notices)
 
 
-def _notices_of_plugins(needed: Any, path: str) -> list[str]:
-    """Refuse a checkpoint whose plug-ins are not loaded; return what to say of those that have changed."""
+def notices_of_plugins(needed: Any, path: str) -> list[str]:
+    """Return what to say of plug-ins that have changed, where there is no harm in going on with them.
+
+    Args:
+        needed: plug-ins as a run or a checkpoint holds them.
+        path: of the run or the checkpoint.
+
+    Raises:
+        RunError: one is missing, or what is held cannot be read.
+    """
+    if not needed:
+        return []
     from nntrain.plugins import changed_plugins, refuse_missing, told_changed
 
     refuse_missing(needed, path)

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
+from nntrain.cli.entry import run as command
+
 HEAD = """\
 import numpy as np
 
@@ -12,6 +16,8 @@ from nntrain.core.layer import LAYERS, Layer
 from nntrain.losses.base import LOSSES, FusedLoss
 from nntrain.metrics.base import METRICS, Metric, weighted_mean
 from nntrain.optim.base import OPTIMIZERS, Optimizer
+from nntrain.optim.schedules import SCHEDULES, Schedule
+from nntrain.train.callbacks.base import CALLBACKS, Callback
 
 
 """
@@ -123,3 +129,21 @@ def project(folder: Path, plugin: str = PLUGIN, config: str = CONFIG) -> Path:
     (folder / "my_layers.py").write_text(plugin, encoding="utf-8")
     (folder / "config.yaml").write_text(config, encoding="utf-8")
     return folder / "config.yaml"
+
+
+def told(capsys: pytest.CaptureFixture[str], *arguments: str, code: int) -> str:
+    """Return what a command writes to stderr."""
+    capsys.readouterr()
+    found = command([*arguments])
+    err = capsys.readouterr().err
+    assert found == code, err
+    return err
+
+
+def project_of(folder: Path, text: str, config: str) -> int:
+    """Write a project whose plug-in is some text; return the line of it that is marked ``# here``, 0 where none is."""
+    plugin = HEAD + text
+    architecture = "" if "architecture:" in config else "architecture: {layers: [{name: dense, units: 4}]}\n"
+    lines = f"data: {{train: rows.csv, target: y}}\nplugins: my_layers.py\nepochs: 2\n{architecture}{config}\n"
+    project(folder, plugin, lines)
+    return next((i for i, line in enumerate(plugin.splitlines(), 1) if line.endswith("# here")), 0)

@@ -18,12 +18,11 @@ from nntrain.errors import (
     ConfigError,
     NntrainError,
     Problem,
-    ResourceError,
     did_you_mean,
     enumerate_names,
     explained,
-    of_the_system,
     quote,
+    told_of,
 )
 
 _COMMANDS = {
@@ -67,6 +66,15 @@ class _Commands(click.Group):
                 help="nntrain --help tells what each does",
             )
         return super().resolve_command(ctx, args)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except BaseException as error:
+            known = explained(error)
+            if known is None:
+                raise
+            raise known from error  # before click takes up what it thinks its own: Ctrl-C, the end of a file, an exit
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
@@ -116,7 +124,7 @@ def run(arguments: list[str] | None = None) -> int:
             import traceback
 
             traceback.print_exc()
-        return _report(explained(error) or error, output, arguments)
+        return _report(error, output, arguments)
     finally:
         output.give_stdout_back()
 
@@ -149,35 +157,13 @@ def _report(error: BaseException, output: Output, arguments: Sequence[str]) -> i
 
 
 def _as_nntrain_error(error: BaseException, arguments: Sequence[str]) -> NntrainError:
-    if isinstance(error, NntrainError):
-        return error
     if isinstance(error, click.Abort):
         return ConfigError("aborted")
     if isinstance(error, click.ClickException):
         return usage_error(error, arguments)
-    told = of_the_system(error)
-    if told is not None:
-        return told
-    if isinstance(error, ImportError) and not (error.name or "").startswith("nntrain"):
-        reason = (str(error).strip().splitlines() or ["no reason given"])[-1]
-        help = "give the process more memory (ulimit -v), or install nntrain anew"
-        return ResourceError(f"a library that nntrain needs cannot be loaded: {reason}", help=help)
-    message = f"a bug in nntrain: {error}" if str(error) else "a bug in nntrain"
-    if _plugins() is not None and (active := _plugins().active_plugins()):
-        likely: NntrainError | None = _plugins().likely_fault(error)
-        if likely is not None:
-            return likely
-        names = " ".join(plugin.source.path for plugin in active)
-        return _BugError(f"{message}, or in a plug-in", help=f"see what nntrain check-plugin {names} finds")
-    return _BugError(message, help="run again with nntrain --debug ... and report what it prints")
+    return told_of(error)
 
 
 def _plugins() -> Any:
     """Return the package of plug-ins where something has loaded it, else None."""
     return sys.modules.get("nntrain.plugins")
-
-
-class _BugError(NntrainError):
-    """Something that is no fault of the user's."""
-
-    exit_code = 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import signal
+import sys
 import textwrap
 from collections.abc import Callable
 from contextlib import suppress
@@ -115,7 +116,7 @@ def train_watched(
     with INTERRUPTION.deferred():
         try:
             return train(experiment, run, observer, interrupted or INTERRUPTION.reason)
-        except Interrupted:  # the second Ctrl-C
+        except Interrupted:  # the second Ctrl-C, or a plug-in that goes on and on
             if interrupted is None:
                 output.warning("stopped at once, without saving")
             raise
@@ -160,5 +161,8 @@ def offer_to_go_on(path: Path) -> None:
 
 
 def resume_command(path: Path) -> str:
-    """Return the command that goes on with a run, for a shell."""
-    return f"nntrain fit --resume {shlex.quote(str(path))}"
+    """Return the command that goes on with a run, for a shell: with the plug-ins, which no run loads by itself."""
+    plugins = sys.modules.get("nntrain.plugins")
+    named = [] if plugins is None else [plugin.named for plugin in plugins.active_plugins()]
+    given = [word for name in named for word in ("--plugin", name)]
+    return shlex.join(["nntrain", "fit", "--resume", str(path), *given])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nntrain.cli.configs import refuse_changed_plugins, run_config
+from nntrain.cli.configs import run_config
 from nntrain.cli.output import Output
 from nntrain.cli.progress import Progress, number
 from nntrain.cli.rerunning import Countdown, cut_short
@@ -11,6 +11,7 @@ from nntrain.cli.signals import INTERRUPTION
 from nntrain.cli.tables import table
 from nntrain.errors import RunError
 from nntrain.evaluating import refuse_parent
+from nntrain.inference import notices_of_plugins
 from nntrain.replaying import Replay, replay
 from nntrain.runs.run import Run
 from nntrain.train.ranges import Range
@@ -22,7 +23,8 @@ def show_update(output: Output, run: Run, step: int | None) -> int:
     refuse_parent(run)
     wanted = _deciding_step(run) if step is None else step
     config = run_config(run)
-    refuse_changed_plugins(run, goes_on=False)
+    for notice in notices_of_plugins(run.info.get("plugins"), str(run.path)):  # a mended one may be of interest
+        output.tell(notice)
     experiment = assemble_again(config, run)
     bars: list[Progress] = []
 

@@ -14,6 +14,10 @@ from typing import Any, NoReturn
 _SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP", "SIGXCPU")
 
 
+PATIENCE = 5.0
+"""Seconds that a call of a plug-in's may go on after a signal."""
+
+
 class Interrupted(BaseException):
     """A signal has ended the command; not an ``Exception``, so that nothing but the command line takes it up."""
 
@@ -29,6 +33,9 @@ class Interruption:
     A signal that comes while such an exception is under way ends the process where it stands: no second exception
     breaks into the telling of the first, and what a process leaves that is ended anywhere is whole.
 
+    Where a flag is raised while a plug-in is at work, and the same call of it goes on for :data:`PATIENCE`, nobody may
+    ever look at the flag: then the exception breaks in.
+
     Attributes:
         number: the first signal that came, or None.
         help: what can be done after the command was ended, or None.
@@ -39,6 +46,7 @@ class Interruption:
         self.help: str | None = None
         self._deferred = False
         self._raised = False
+        self._call: FrameType | None = None
 
     def install(self) -> None:
         """Take the signals over; one that is ignored (``nohup``) stays ignored."""
@@ -87,10 +95,31 @@ class Interruption:
             self._leave(number)
         if not self._deferred or (number == signal.SIGINT and not is_first):
             self._raise(number)
+        if is_first and _plugins() is not None and hasattr(signal, "setitimer"):
+            signal.signal(signal.SIGALRM, self._look_again)
+            self._wait_for(_call_of_a_plugin(frame))
+
+    def _wait_for(self, call: FrameType | None) -> None:
+        self._call = call
+        signal.setitimer(signal.ITIMER_REAL, PATIENCE)
+
+    def _look_again(self, number: int, frame: FrameType | None) -> None:
+        if self.number is None or self._raised or not self._deferred:
+            return
+        call = _call_of_a_plugin(frame)
+        if call is not None and call is self._call:
+            self._raise(self.number)
+        self._wait_for(call)
 
     def _raise(self, number: int) -> NoReturn:
         self._raised = True
-        raise Interrupted(number)
+        error = Interrupted(number)
+        if _plugins() is not None:
+            import traceback
+
+            for frame in _other_threads():
+                error.add_note("".join(traceback.format_stack(frame)))
+        raise error
 
     def _take_up(self, unraisable: Any) -> None:
         """Leave where a signal's exception cannot go on, as out of a callback of Python's own: it would be lost."""
@@ -103,6 +132,29 @@ class Interruption:
             help = f"  help: {self.help}\n" if self.help else ""
             os.write(2, f"error: interrupted\n{help}".encode(errors="surrogateescape"))
         os._exit(128 + number)
+
+
+def _plugins() -> Any:
+    """Return the package of plug-ins where any is active, else None."""
+    plugins = sys.modules.get("nntrain.plugins")
+    return plugins if plugins is not None and plugins.active_plugins() else None
+
+
+def _call_of_a_plugin(frame: FrameType | None) -> FrameType | None:
+    """Return the call of a plug-in that is under way, or the wait for a process which may be in one, or None."""
+    plugins, places = _plugins(), sys.modules.get("nntrain.core.place")
+    if plugins is None:
+        return None
+    calls = (call for call in map(plugins.outermost_call, [frame, *_other_threads()]) if call is not None)
+    return next(calls, None if places is None else places.waiting_call(frame))
+
+
+def _other_threads() -> list[FrameType]:
+    """Return where the threads are that nntrain has begun; what those of plug-ins do is their own affair."""
+    import threading
+
+    own = {thread.ident for thread in threading.enumerate() if thread.name.startswith("nntrain-")}
+    return [frame for thread, frame in sys._current_frames().items() if thread in own]
 
 
 INTERRUPTION = Interruption()

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import ctypes
 import gc
 import os
 import pickle
 import signal
 import struct
 import sys
+import time
 import traceback
 import warnings
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from threading import Thread
+from threading import Thread, current_thread, main_thread
+from types import FrameType
 from typing import Any, NoReturn
 
 from nntrain.core.arithmetic import in_training
@@ -21,6 +24,10 @@ from nntrain.errors import ResourceError
 
 CAN_FORK = sys.platform == "linux"
 """Elsewhere a forked process may not go on with the system's own libraries, or there is no fork at all."""
+
+
+_PR_SET_PDEATHSIG = 1
+"""Number of the system's call that sets the signal a process gets when its parent ends."""
 
 
 def new_place(worker: Any, descriptors: Sequence[int] = ()) -> Place:
@@ -56,6 +63,10 @@ class Place:
 
     def check(self) -> None:
         """Raise a ResourceError where the place is no more."""
+
+    def where(self) -> str:
+        """End the call under way and return where it was, as a traceback, or an empty text where it does not tell."""
+        return ""
 
     def close(self) -> None:
         """End it."""
@@ -97,7 +108,7 @@ class ProcessPlace(Place):
 
     def __init__(self, worker: Any, descriptors: Sequence[int]) -> None:
         self._calls, self._answers = Pipe(), Pipe()
-        parent = os.getpid()
+        parent, is_main = os.getpid(), current_thread() is main_thread()
         with warnings.catch_warnings():
             # Python warns of other threads (a progress bar's, a test runner's): the process uses nothing of theirs.
             warnings.simplefilter("ignore", DeprecationWarning)
@@ -108,7 +119,7 @@ class ProcessPlace(Place):
                 self._answers.close()
                 raise
         if self._process == 0:
-            _live(worker, self._calls, self._answers, descriptors, parent)
+            _live(worker, self._calls, self._answers, descriptors, parent, is_main)
         _close_end(self._calls, "read_end")
         _close_end(self._answers, "write_end")
 
@@ -130,6 +141,18 @@ class ProcessPlace(Place):
             self._process = 0
             raise self._ended()
 
+    def where(self) -> str:
+        def give_up() -> None:
+            raise TimeoutError
+
+        if not self._process:  # the number 0 would mean this process and its kin
+            return ""
+        with suppress(OSError):
+            os.kill(self._process, signal.SIGUSR1)
+            _, error = _read(self._answers, give_up) or (None, None)
+            return "\n".join(getattr(error, "__notes__", ()))
+        return ""
+
     def _ended(self) -> ResourceError:
         return ResourceError(
             "a process that computes a part of each batch was ended from outside",
@@ -141,22 +164,38 @@ class ProcessPlace(Place):
         self._answers.close()
         if self._process:
             with suppress(ChildProcessError):
-                os.waitpid(self._process, 0)
+                self._wait()
             self._process = 0
 
+    def _wait(self) -> None:
+        """Return when the process has ended, which a call that goes on and on, as a user's may, does not keep alive."""
+        for seconds in (0.0, *(0.001 * 2**i for i in range(11))):  # two seconds together
+            time.sleep(seconds)
+            if os.waitpid(self._process, os.WNOHANG)[0]:
+                return
+        os.kill(self._process, signal.SIGKILL)
+        os.waitpid(self._process, 0)
 
-def _live(worker: Any, calls: Pipe, answers: Pipe, descriptors: Sequence[int], parent: int) -> NoReturn:
+
+def _live(worker: Any, calls: Pipe, answers: Pipe, descriptors: Sequence[int], parent: int, is_main: bool) -> NoReturn:
     """Be the process of a worker: answer calls until the pipe ends, which it does when the parent does."""
     code = 1
     try:
+        if is_main:  # the system counts the thread as the parent; the main one lives as long as the process
+            _let_the_system_end_it_with(parent)
         # Ctrl-C reaches all processes of a terminal; the first one decides when to end, after saving.
         for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGXCPU"):
             signal.signal(getattr(signal, name), signal.SIG_IGN)
+        asked = _Asked()
+        signal.signal(signal.SIGUSR1, asked.answer)
         _close_all_but({0, 1, 2, calls.read_end, answers.write_end, *descriptors})
         gc.freeze()  # what was there before shall not be looked at again: that would copy its memory
         with in_training(), suppress(BrokenPipeError):
             while (call := _read(calls, lambda: end_with(parent))) is not None:
-                _write(answers, _portable(*attempt(worker, *call)))
+                asked.is_at_work = True
+                answer = attempt(worker, *call)
+                asked.is_at_work = False
+                _write(answers, _portable(*answer))
         code = 0
     except BaseException:
         traceback.print_exc()  # nobody else could tell of it
@@ -164,10 +203,42 @@ def _live(worker: Any, calls: Pipe, answers: Pipe, descriptors: Sequence[int], p
         os._exit(code)
 
 
+class _AskedError(BaseException):
+    """Somebody wants to know where a call is that goes on and on; its traceback tells."""
+
+
+class _Asked:
+    """Answers :meth:`Place.where` in the process of a worker.
+
+    Attributes:
+        is_at_work: whether there is a call under way.
+    """
+
+    is_at_work = False
+
+    def answer(self, number: int, frame: FrameType | None) -> None:
+        if self.is_at_work:
+            raise _AskedError
+
+
+def _let_the_system_end_it_with(parent: int) -> None:
+    """Have this process killed when its parent ends, also while it does not look at the pipe."""
+    with suppress(OSError, AttributeError):  # where the C library has no such call, the pipe tells
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    end_with(parent)
+
+
 def end_with(parent: int) -> None:
     """End this process where its parent is no longer that one."""
     if os.getppid() != parent:
         os._exit(1)
+
+
+def waiting_call(frame: FrameType | None) -> FrameType | None:
+    """Return the call, among those that a frame is within, that waits for another process, or None."""
+    while frame is not None and frame.f_code is not ProcessPlace.receive.__code__:
+        frame = frame.f_back
+    return frame
 
 
 def _close_all_but(kept: set[int]) -> None:

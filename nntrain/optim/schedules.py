@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
+from contextlib import suppress
 from typing import Annotated, Any, TypeAlias
 
 from annotated_types import Ge, Gt, Le
 
+from nntrain.errors import ConfigError, quote
 from nntrain.registry import Registered, Registry
 
 LearningRate: TypeAlias = Annotated[float, Ge(0)]
@@ -57,6 +60,23 @@ class Schedule:
             return self.initial * ((step + 1) / (warmup_steps + 1))
         total_steps = max(self.epochs * self.steps_per_epoch - warmup_steps, 1)
         return self.rate((step - warmup_steps) / self.steps_per_epoch, total_steps / self.steps_per_epoch)
+
+    def rate_at(self, step: int) -> float:
+        """Return the learning rate of the update after ``step`` updates, which a number can be multiplied by.
+
+        Raises:
+            ConfigError: a user's schedule gives no rate.
+        """
+        rate: Any = self(step)
+        if isinstance(rate, float) and 0 <= rate < math.inf:
+            return float(rate)
+        with suppress(TypeError, ValueError, OverflowError):
+            if not isinstance(rate, str) and 0 <= float(rate) < math.inf:
+                return float(rate)
+        from nntrain.plugins import place_of_method
+
+        message = f"schedule {quote(SCHEDULES.name_of(self))}: the rate after {step} updates is {quote(rate)}"
+        raise ConfigError(f"{message}, expected a finite number of at least 0", **place_of_method(type(self), "rate"))
 
 
 SCHEDULES: Registry[Schedule] = Registry("schedule", Schedule, "nntrain.optim")

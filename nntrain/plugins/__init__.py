@@ -8,12 +8,11 @@ from nntrain.plugins.active import (
     active_plugins,
     add_plugin,
     forget_plugins,
-    likely_fault,
-    place_of_error,
     place_of_method,
     plugin_of,
     records,
 )
+from nntrain.plugins.blame import outermost_call, place_of_error
 from nntrain.plugins.needed import changed_plugins, missing, refuse_missing, told_changed
 from nntrain.plugins.plugin import Plugin
 from nntrain.plugins.source import is_file_name, name_of
@@ -25,9 +24,9 @@ __all__ = [
     "changed_plugins",
     "forget_plugins",
     "is_file_name",
-    "likely_fault",
     "missing",
     "name_of",
+    "outermost_call",
     "place_of_error",
     "place_of_method",
     "plugin_of",

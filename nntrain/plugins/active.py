@@ -14,8 +14,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, NoReturn
 
-from nntrain.errors import ConfigError, NntrainError, enumerate_names, explain_with, quote
-from nntrain.plugins.faults import described, fault_of, handled_last, place_in
+from nntrain.errors import ConfigError, NntrainError, enumerate_names, quote
+from nntrain.plugins.faults import fault_of, is_signal
 from nntrain.plugins.plugin import Plugin
 from nntrain.plugins.source import (
     Source,
@@ -142,8 +142,7 @@ def _import_entry_point(name: str) -> Source:
 
 def _raise_told(error: BaseException, path: str) -> NoReturn:
     """Raise what the user is told of a plug-in that cannot be executed; a signal goes its own way."""
-    is_signal = isinstance(error, KeyboardInterrupt) or type(error).__module__ == "nntrain.cli.signals"
-    if is_signal:
+    if is_signal(error):
         raise error
     raise fault_of(error, path.__eq__, path) from None
 
@@ -208,38 +207,3 @@ def _enter(plugin: Plugin) -> None:
 def _withdraw(entries: Sequence[tuple[str, Entry[Any]]]) -> None:
     for kind, entry in entries:
         registry_of(kind).forget(entry.name)
-
-
-def place_of_error(error: BaseException) -> tuple[str, int] | None:
-    """Return file and line of the innermost call in an active plug-in that an error came out of, or None."""
-    return place_in(error, _is_owned)
-
-
-def _is_owned(file: str) -> bool:
-    return any(plugin.owns(file) for plugin in _ACTIVE)
-
-
-def _explain(error: BaseException) -> NntrainError | None:
-    """Return the error a user is told of where one came from an active plug-in."""
-    place = place_of_error(error)
-    return None if place is None else fault_of(error, _is_owned, place[0])
-
-
-explain_with(_explain)
-
-_OF_CODE = (TypeError, ValueError, AttributeError, LookupError, ArithmeticError)
-"""What is raised where something of a plug-in's is not what it must be; the system's errors are nobody's fault."""
-
-
-def likely_fault(error: BaseException) -> NntrainError | None:
-    """Return the error a user is told of where one came out of what nntrain did with something of a plug-in's, or None.
-
-    It is no more than likely, so that it is asked for where nothing else is known of an error.
-    """
-    for value in handled_last(error) if isinstance(error, _OF_CODE) else ():
-        plugin = plugin_of(type(value))
-        if plugin is not None:
-            reason = f"{type(value).__name__} cannot be used as it is: {described(error)}"
-            help = f"see what nntrain check-plugin {plugin.source.path} finds"
-            return ConfigError(reason, help=help, **plugin.place_of(type(value)))
-    return None

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+import signal
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
-from nntrain.errors import ConfigError, NntrainError, shorten
+from nntrain.errors import ConfigError, NntrainError, ResourceError, of_the_system, shorten
 
 _FRAME = re.compile(r'^ *File "(.+)", line (\d+)', re.MULTILINE)
 
@@ -34,6 +35,16 @@ def place_in(error: BaseException, owns: Callable[[str], bool]) -> tuple[str, in
     return frames[-1] if frames else found
 
 
+def is_signal(error: BaseException) -> bool:
+    """Return whether an error stands for a signal, such as Ctrl-C, and not for something that code has done.
+
+    Where the command line takes the signals, none of them raises KeyboardInterrupt: code has, such as a plug-in's.
+    """
+    if isinstance(error, KeyboardInterrupt):
+        return signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    return type(error).__module__ == "nntrain.cli.signals"
+
+
 def handled_last(error: BaseException, frames: int = 3) -> Iterator[object]:
     """Yield what the innermost calls that an error came out of had in their hands, the innermost first."""
     traces = []
@@ -45,7 +56,7 @@ def handled_last(error: BaseException, frames: int = 3) -> Iterator[object]:
         yield from list(trace.tb_frame.f_locals.values())
 
 
-def fault_of(error: BaseException, owns: Callable[[str], bool], default: str) -> ConfigError:
+def fault_of(error: BaseException, owns: Callable[[str], bool], default: str) -> NntrainError:
     """Return the error that a user is told of instead of one that a plug-in raised.
 
     Args:
@@ -63,6 +74,8 @@ def fault_of(error: BaseException, owns: Callable[[str], bool], default: str) ->
     if isinstance(error, SyntaxError) and error.filename is not None and owns(error.filename):
         column = error.offset if error.offset and error.offset > 0 else None
         return ConfigError(f"not valid Python: {error.msg}", path=error.filename, line=error.lineno, column=column)
+    if isinstance(error, MemoryError) and (short := of_the_system(error)) is not None:
+        return ResourceError(replace(problem, path=path, line=line) for problem in short.problems)
     return ConfigError(described(error), path=path, line=line, help=_remedy(error))
 
 
@@ -76,7 +89,7 @@ def described(error: BaseException) -> str:
     lines = text.strip().splitlines()
     first = lines[-1 if text.startswith("Traceback") else 0] if lines else ""
     told = f"{type(error).__name__}: {shorten(first, _LONGEST)}" if first else type(error).__name__
-    return f"it ends the program: {told}" if isinstance(error, SystemExit) else told
+    return f"it ends the program: {told}" if isinstance(error, (SystemExit, KeyboardInterrupt)) else told
 
 
 def _text_of(error: BaseException) -> str:

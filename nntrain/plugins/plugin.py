@@ -31,6 +31,11 @@ class Plugin:
         """What the plug-in registers, in words: ``layer scale``."""
         return [f"{kind} {entry.name}" for kind, entry in self.entries]
 
+    @property
+    def named(self) -> str:
+        """The name by which a command line gives it."""
+        return self.source.path if self.source.module is None else self.source.name
+
     def record(self) -> dict[str, Any]:
         """Return what a run remembers of the plug-in."""
         source = self.source

@@ -7,6 +7,8 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from nntrain.core.plain import odd_part
+
 MOST = {"lists and mappings": ("[{", 500_000), "keys": (":", 1_000_000), "values": (",", 4_000_000)}
 """What the largest document that is read may hold, by the characters that stand for it; texts may hold them too."""
 
@@ -59,24 +61,12 @@ def canonical(value: Any) -> str:
     """Return plain state as JSON with sorted keys and no blanks: equal states give equal text.
 
     Raises:
-        TypeError: something that would not come back equal, such as a NumPy scalar or a key that is no text.
-        ValueError: a number that is not finite.
+        ValueError: something in it would not come back equal: no number, text, list or mapping, or no finite number.
     """
-    _check_plain(value)
+    odd = odd_part(value)
+    if odd is not None:
+        raise ValueError(f"expected plain values in the state: {odd}")
     return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
-
-
-def _check_plain(value: Any) -> None:
-    if isinstance(value, dict):
-        for key, inner in value.items():
-            if type(key) is not str:
-                raise TypeError(f"expected keys of text in the state, got {key!r}")
-            _check_plain(inner)
-    elif isinstance(value, (list, tuple)):
-        for inner in value:
-            _check_plain(inner)
-    elif value is not None and type(value) not in (str, int, float, bool):
-        raise TypeError(f"expected plain values in the state, got {type(value).__name__}")
 
 
 _ENCODER = json.JSONEncoder(allow_nan=False)

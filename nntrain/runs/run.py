@@ -10,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from nntrain.errors import NntrainError, RunError, escape, explained, of_the_system, quote
+from nntrain.errors import NntrainError, RunError, escape, explained, quote, told_of
 from nntrain.runs import plain_json
 from nntrain.runs.environment import describe_environment
 from nntrain.runs.evaluation import Evaluation, chosen_folder, place_of, read_evaluations, write_evaluation
@@ -285,18 +285,13 @@ class Run:
         replace_file(self.path / name, csv_text(columns).encode("utf-8", "surrogateescape"))
 
     def _say_how_it_ended(self, error: BaseException) -> None:
-        if isinstance(error, NntrainError):
-            status, reason = "failed", error.problems[0].message
-        elif (told := explained(error)) is not None:
-            status, reason = "failed", f"{told.problems[0].place}: {told.problems[0].message}"
-        elif not isinstance(error, Exception):  # Ctrl-C and its kin
+        if isinstance(error, Exception) or explained(error) is not None:
+            status, reason = "failed", told_of(error).problems[0].line_of_text
+        else:  # Ctrl-C and its kin
             status, reason = "interrupted", "stopped at once"
-        elif (system := of_the_system(error)) is not None:
-            status, reason = "failed", system.problems[0].message
-        else:
-            status, reason = "failed", f"a bug in nntrain: {type(error).__name__}"
         with suppress(NntrainError):  # a full disk is often why it ended; the error under way says more
             self.update(status=status, stop_reason=reason)
+            self.log(f"{status}: {reason}")
 
 
 def _now() -> str:

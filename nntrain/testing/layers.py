@@ -78,6 +78,7 @@ def _arguments_unchanged(case: LayerCase) -> None:
     run_step(network, x, dy)
     require_equal("x after the step", x, x_before)
     require_equal("dy after the step", dy, dy_before)
+    require(x.flags.writeable and dy.flags.writeable, "an argument is read-only after the step")
 
 
 @LAYER_SUITE.check("read-only arguments are taken")

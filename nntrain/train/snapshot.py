@@ -10,7 +10,7 @@ import numpy as np
 
 from nntrain.core.array import Array, Shape
 from nntrain.errors import enumerate_names
-from nntrain.train.callbacks.base import CALLBACKS, Callback
+from nntrain.train.callbacks.base import CALLBACKS, remembered
 from nntrain.train.state import TrainState
 
 if TYPE_CHECKING:
@@ -43,8 +43,7 @@ def take(trainer: Trainer) -> Snapshot:
     if state.status in ("interrupted", "diverged"):
         # An interruption leaves no trace: the run that goes on shall equal the one that was never interrupted.
         plain |= {"status": "running", "stop_reason": None}
-    callbacks = [{"name": name, **callback.state()} for name, callback in _named_callbacks(trainer)]
-    return Snapshot(arrays, {"train": plain, "callbacks": callbacks})
+    return Snapshot(arrays, {"train": plain, "callbacks": [remembered(callback) for callback in trainer.callbacks]})
 
 
 def restore(trainer: Trainer, snapshot: Snapshot) -> None:
@@ -78,7 +77,7 @@ def _check_fit(trainer: Trainer, snapshot: Snapshot, state: TrainState) -> None:
     if state.best.epoch is not None:
         _compare("the best epoch's parameters are", under("best", snapshot.arrays), network.state())
     then = [plain["name"] for plain in snapshot.state["callbacks"]]
-    now = [name for name, _ in _named_callbacks(trainer)]
+    now = [CALLBACKS.name_of(callback) for callback in trainer.callbacks]
     if then != now:
         raise ValueError(f"the callbacks are {_listed(now)}, in the checkpoint {_listed(then)}")
     beyond = state.update > trainer.updates_per_epoch
@@ -111,10 +110,6 @@ def _rows_done(trainer: Trainer, state: TrainState) -> int | None:
 def _rows_kept(snapshot: Snapshot) -> int | None:
     kept = snapshot.arrays.get("epoch.outputs")
     return None if kept is None else len(kept)
-
-
-def _named_callbacks(trainer: Trainer) -> list[tuple[str, Callback]]:
-    return [(CALLBACKS.name_of(callback), callback) for callback in trainer.callbacks]
 
 
 def prefixed(prefix: str, arrays: Mapping[str, Array]) -> dict[str, Array]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeGuard, TypeVar
 
 from nntrain.core.place import Place, attempt, end_with, new_place
 from nntrain.train.exchange import PeerError
@@ -45,8 +45,15 @@ class Team(Generic[W]):
         for place in self._places:
             place.send(method, arguments)
         answers = [attempt(self.workers[0], method, arguments)]
+        if _ends_all(answers[0][1]):
+            raise answers[0][1]
         # All answers are taken before an error is raised, so that the next call does not find the rest of this one.
-        answers.extend(place.receive() for place in self._places)
+        try:
+            answers.extend(place.receive() for place in self._places)
+        except BaseException as error:
+            if _ends_all(error):  # who has waited without end is told for what
+                error.add_note("\n".join(place.where() for place in self._places))
+            raise
         errors = [error for _, error in answers if error is not None]
         if errors:
             raise _cause(errors)
@@ -65,6 +72,11 @@ class Team(Generic[W]):
         for place in self._places:
             place.close()
         self._places = []
+
+
+def _ends_all(error: BaseException | None) -> TypeGuard[BaseException]:
+    """Whether an error, such as a signal, ends the program, whatever the other workers do."""
+    return error is not None and not isinstance(error, Exception)
 
 
 def _cause(errors: Sequence[BaseException]) -> BaseException:

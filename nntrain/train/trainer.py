@@ -161,7 +161,7 @@ class Trainer:
 
     def next_rate(self) -> float:
         """Return the learning rate of the next update."""
-        return self.step.optimizer.schedule(self.state.step) * self.state.rate_factor
+        return self.step.optimizer.schedule.rate_at(self.state.step) * self.state.rate_factor
 
     def _update(self) -> None:
         state = self.state

@@ -98,7 +98,8 @@ def _in_turns(shards: Sequence[Shard], step: int, first: int, last: int, labels:
             except BaseException as error:
                 errors.append(error)
 
-    threads = [Thread(target=run, args=(shard,)) for shard in shards]
+    # Daemons, so that a signal can end the program where a user's layer goes on and on.
+    threads = [Thread(target=run, args=(shard,), daemon=True, name="nntrain-shard") for shard in shards]
     for shard in shards:
         assert shard.peer is not None, "only coupled shards wait for each other"
         shard.peer.turn = turn

@@ -127,8 +127,8 @@ def test_the_reference_library_reads_it(tmp_path: Path) -> None:
         ({"a": np.array([object()])}, {}, TypeError),
         ({"a": np.array([1j])}, {}, TypeError),
         ({"__metadata__": np.zeros(1)}, {}, TypeError),
-        ({}, {"a": np.float64(1)}, TypeError),
-        ({}, {"a": {1: "key is no text"}}, TypeError),
+        ({}, {"a": np.float64(1)}, ValueError),
+        ({}, {"a": {1: "key is no text"}}, ValueError),
         ({}, {"a": float("nan")}, ValueError),
     ],
 )
