@@ -6,10 +6,12 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from nntrain.config.schema import Config
+from nntrain.config.sections import reconstructs
 from nntrain.config.specs import complete_spec
 from nntrain.core.task import Task
 from nntrain.data.column_types import ColumnKind
 from nntrain.data.idle import Idle, idle_keys
+from nntrain.errors import ConfigError
 from nntrain.models.base import ARCHITECTURES, Architecture
 from nntrain.models.build import FeatureLayout
 from nntrain.planning import data_options
@@ -26,7 +28,7 @@ def idle_notices(config: Config, task: Task, kinds: Mapping[str, ColumnKind], la
         layout: of the examples as the network gets them.
     """
     found = [
-        *idle_keys(data_options(config), task, kinds),
+        *idle_keys(data_options(config), task, kinds, reconstructs(config.architecture)),
         *_idle_arguments(config.architecture, layout),
         *_idle_initializers(config.architecture, ("architecture",)),
     ]
@@ -52,9 +54,29 @@ def _idle_arguments(spec: Mapping[str, Any], layout: FeatureLayout) -> Iterator[
         if argument == "embedding":
             if not layout.embedded:
                 yield ("architecture", argument), "no feature is embedded"
-        elif _parts(ARCHITECTURES.build({**spec, argument: default[argument]}), layout) == whole:
+        elif whole == _parts_without(spec, argument, default[argument], layout):
             form = {1: "rows", 2: "sequences", 3: "images"}[layout.examples.axes]
-            yield ("architecture", argument), f"{name} does not use it for {form}"
+            form += " with a label for each step" if layout.per_step else ""
+            yield ("architecture", argument), f"the layers of {name} for {form} are the same without it"
+
+
+def _parts_without(spec: Mapping[str, Any], argument: str, default: Any, layout: FeatureLayout) -> list[Any] | None:
+    """Return the layers of an architecture without an argument, or None where they cannot tell what it does.
+
+    A default that stands for a choice may choose just the given value, and then only who never reads it goes without.
+    """
+    chooses = default in (None, "auto")
+    architecture = ARCHITECTURES.build(spec if chooses else {**spec, argument: default})
+    if chooses:
+        delattr(architecture, argument)
+    try:
+        return _parts(architecture, layout)
+    except AttributeError:
+        if not chooses:
+            raise
+        return None
+    except ConfigError:  # the others need it, as the filters of a network their kernels
+        return None
 
 
 def _parts(architecture: Architecture, layout: FeatureLayout) -> list[Any]:

@@ -16,6 +16,7 @@ from nntrain.fitting import complete_config
 
 MLP = {"name": "mlp", "hidden": [4]}
 RESNET = {"name": "resnet", "blocks": 1, "width": 4}
+TWO_STEPS = {"steps": 2}
 
 
 @pytest.fixture
@@ -87,7 +88,7 @@ def test_nothing_is_told_of_keys_that_act(idle: Any) -> None:
         (
             {"architecture": {**RESNET, "filters": [3]}},
             "architecture.filters",
-            "resnet does not use it for rows",
+            "the layers of resnet for rows are the same without it",
         ),
         ({"architecture": {**RESNET, "embedding": 3}}, "architecture.embedding", "no feature is embedded"),
         (
@@ -101,8 +102,55 @@ def test_a_key_without_effect_is_told_with_the_reason(idle: Any, changes: Any, k
     assert idle(**changes) == {key: reason}
 
 
+def test_arguments_that_need_each_other_or_say_what_is_chosen_are_not_told(idle: Any) -> None:
+    # each of the two alone, beside the other's default, would be refused
+    assert idle({"name": "fcn", "filters": [3], "kernels": [2]}, ignore=["colour"], sequence=TWO_STEPS) == {}
+    heads = {"name": "transformer", "width": 6, "heads": 3, "blocks": 1}
+    assert idle(heads, ignore=["colour"], sequence=TWO_STEPS) == {}
+    # auto and null choose just these
+    head = {"name": "cnn", "filters": [2], "head": "flatten"}
+    assert idle(head, ignore=["colour"], sequence=TWO_STEPS) == {}
+    stages = {"name": "resnet", "filters": [64, 128, 128]}
+    assert idle(stages, ignore=["colour"], sequence=TWO_STEPS) == {}
+
+
+def test_what_the_section_says_of_columns_that_each_have_their_own(idle: Any) -> None:
+    own = {"scale": "none", "missing": "mean"}
+    columns = {"a": own, "y": own, "colour": {"categorical": "ordinal", **own}}
+    said = {"scale": "minmax", "missing": "median", "categorical": "embedding"}
+    each = "data.columns says it of each column it concerns"
+    assert idle(columns=columns, **said) == dict.fromkeys(("data.scale", "data.missing", "data.categorical"), each)
+    del columns["y"]
+    assert idle(columns=columns, **said) == {"data.categorical": each}
+
+
+def test_keys_of_a_target_that_an_autoencoder_has_not(idle: Any) -> None:
+    reason = "the input itself is the target"
+    architecture = {"name": "autoencoder", "hidden": [2]}
+    found = idle(architecture, target_scale="none", task="classification")
+    assert found == {"data.task": reason, "data.target_scale": reason}
+    assert idle(architecture, task="regression") == {}
+
+
+def test_a_series_without_feature_columns(idle: Any) -> None:
+    series = {"series": {"window": 3}, "target": "y", "ignore": ["a", "kind", "colour"]}
+    found = idle(**series, scale="minmax", missing="mean")
+    assert found == {"data.scale": "no feature is a number", "data.missing": "there is no feature column"}
+    assert idle(**series, scale="minmax", target_scale="none") == {}  # the target's past is scaled so
+    classes = {"series": {"window": 3, "include_target": False}, "task": "classification"}
+    assert idle(**classes, target_scale="none") == {"data.target_scale": "the task is classification"}
+
+
+def test_texts_are_no_numbers(idle: Any) -> None:
+    text = {"ignore": ["a", "y"], "columns": {"colour": {"type": "text"}}, "text": {"minimum_count": 1}}
+    gru = {"name": "gru", "hidden": [2]}
+    found = idle(gru, **text, scale="minmax", fill=2.0, missing="constant")
+    assert set(found) == {"data.scale", "data.fill"}
+
+
 def test_a_share_beside_a_file_that_splits(idle: Any, tmp_path: Path) -> None:
     np.savez(tmp_path / "rows.npz", train=np.arange(40), val=np.arange(40, 60))
     found = idle(split=str(tmp_path / "rows.npz"), validation=0.4)
     assert found == {"data.validation": "data.split names the rows of each part"}
+    assert idle(split=str(tmp_path / "rows.npz"), validation="none") == found
     assert idle(split=str(tmp_path / "rows.npz")) == {}
