@@ -260,7 +260,7 @@ def assemble(config: Config, fold: int | None = None) -> Experiment:
         try_layers(network)
         try_loss(loss, prepared.train.labels().target)
     kinds = prepared.preprocessing.form.kinds
-    idle = idle_notices(config, prepared.task, kinds, layout)
+    idle = idle_notices(config, prepared.task, kinds, layout, len(prepared.train))
     return Experiment(config, prepared, network, loss, loss_spec, metrics, specs, prepared.preprocessing.decode, idle)
 
 

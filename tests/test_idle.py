@@ -28,7 +28,7 @@ def idle(tmp_path: Path) -> Any:
     path = tmp_path / "c.yaml"
 
     def told(architecture: Any = MLP, target: str = "kind", **changes: Any) -> dict[str, str]:
-        top = {key: changes.pop(key) for key in list(changes) if key in ("class_weight", "epochs")}
+        top = {key: changes.pop(key) for key in list(changes) if key in ("optimizer", "accumulate", "batch_size")}
         data = {"train": "data.csv", "target": target, **changes}
         path.write_text(yaml.safe_dump({"data": data, "architecture": architecture, **top}))
         experiment = assemble(load_config(str(path)))
@@ -60,6 +60,8 @@ def test_nothing_is_told_of_keys_that_act(idle: Any) -> None:
     assert idle(**treated, fill=2.0, target_scale="none", target="y") == {}
     assert idle({**RESNET, "hidden_factor": 3.0, "hidden_dropout": 0.1, "residual_dropout": 0.1}) == {}
     assert idle(split="tail", validation="none", test=0.2) == {}
+    assert idle(optimizer={"name": "adam", "decoupled": True, "weight_decay": 0.1}) == {}
+    assert idle(optimizer={"name": "adamw", "weight_decay": 0}, accumulate=2) == {}
     assert idle(split="stratified", folds=3, validation="none") == {}
 
 
@@ -96,6 +98,8 @@ def test_nothing_is_told_of_keys_that_act(idle: Any) -> None:
             "architecture.layers.0.bias_initializer",
             "bias is false",
         ),
+        ({"optimizer": {"name": "adam", "decoupled": True}}, "optimizer.decoupled", "weight_decay is 0"),
+        ({"accumulate": 2, "batch_size": "full"}, "accumulate", "an epoch is one batch"),
     ],
 )
 def test_a_key_without_effect_is_told_with_the_reason(idle: Any, changes: Any, key: str, reason: str) -> None:
@@ -139,6 +143,18 @@ def test_a_series_without_feature_columns(idle: Any) -> None:
     assert idle(**series, scale="minmax", target_scale="none") == {}  # the target's past is scaled so
     classes = {"series": {"window": 3, "include_target": False}, "task": "classification"}
     assert idle(**classes, target_scale="none") == {"data.target_scale": "the task is classification"}
+
+
+def test_first_values_of_positions_that_are_not_learned(idle: Any) -> None:
+    def layers(**given: Any) -> dict[str, Any]:
+        return {"layers": [{"name": "positional_encoding", **given}, "flatten"]}
+
+    sequence = {"ignore": ["colour"], "sequence": TWO_STEPS}
+    found = idle(layers(initializer="ones"), **sequence)
+    assert found == {"architecture.layers.0.initializer": "kind is sinusoidal, which is not learned"}
+    assert idle(layers(initializer="ones", kind="learned"), **sequence) == {}
+    assert idle(layers(initializer="normal"), **sequence) == {}
+    assert idle({"layers": ["positional_encoding", "flatten"]}, **sequence) == {}
 
 
 def test_texts_are_no_numbers(idle: Any) -> None:
