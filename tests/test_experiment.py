@@ -144,6 +144,15 @@ def test_an_activation_across_units_needs_more_than_one(make: Any, activation: s
         make(target="y", loss="mse", output_activation=activation)
 
 
+def test_an_activation_before_the_loss_that_follows_the_task_is_refused_as_before_a_named_one(make: Any) -> None:
+    # The run's config.yaml names the loss, so that neither a second fit nor --resume would have taken it.
+    for activation in ("tanh", "sigmoid"):
+        with pytest.raises(ConfigError, match=f"output_activation: {activation} does not go with loss cross_entropy"):
+            make(output_activation=activation)
+    make(output_activation="softmax")  # what the loss applies itself
+    make(target="y", output_activation="tanh")
+
+
 def test_an_embedding_takes_whole_numbers(make: Any) -> None:
     layers = [{"name": "embedding", "vocabulary": 4, "dimensions": 2}, "flatten"]
     with pytest.raises(ConfigError, match=r"architecture\.layers\.0: embedding takes codes 0, 1, 2"):
