@@ -130,6 +130,29 @@ def test_all_columns_that_are_not_there_are_told_at_once_where_the_config_names_
     ]
 
 
+def test_files_of_parts_that_lack_columns_are_told_where_the_config_names_them(make: Any, tmp_path: Path) -> None:
+    (tmp_path / "without_a.csv").write_text("b,y,kind\n1,2,p\n")
+    with pytest.raises(DataError) as raised:
+        make(data={"validation": "without_a.csv", "test": "without_a.csv"})
+    lines = (tmp_path / "c.yaml").read_text().splitlines()
+    for problem, part in zip(raised.value.problems, ("test", "validation"), strict=True):
+        assert problem.message.startswith(f"data.{part}: ")
+        assert "without_a.csv': column 'a' is missing" in problem.message
+        assert f"{part}: without_a.csv" in lines[(problem.line or 0) - 1]
+    (tmp_path / "odd.csv").write_text("a,b,y,kind\nfive,1,2,p\n")
+    with pytest.raises(DataError, match="odd.csv:2: column 'a': expected a number, got 'five'") as raised:
+        make(data={"validation": "odd.csv", "test": "odd.csv"})
+    assert len(raised.value.problems) == 1
+
+
+def test_texts_to_fill_numbers_with_are_told_at_once(make: Any) -> None:
+    columns = {"a": {"fill": "none"}, "b": {"fill": "none"}}
+    with pytest.raises(ConfigError) as raised:
+        make(data={"columns": columns})
+    told = sorted(problem.message.partition(":")[0] for problem in raised.value.problems)
+    assert told == ["data.columns.a.fill", "data.columns.b.fill"]
+
+
 def test_all_classes_that_are_not_there_are_told_at_once(make: Any) -> None:
     with pytest.raises(DataError) as raised:
         make(class_weight={"x": 1.0, "p": 2.0, "s": 3.0})
