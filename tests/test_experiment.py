@@ -140,7 +140,7 @@ def test_files_of_parts_that_lack_columns_are_told_where_the_config_names_them(m
         assert "without_a.csv': column 'a' is missing" in problem.message
         assert f"{part}: without_a.csv" in lines[(problem.line or 0) - 1]
     (tmp_path / "odd.csv").write_text("a,b,y,kind\nfive,1,2,p\n")
-    with pytest.raises(DataError, match="odd.csv:2: column 'a': expected a number, got 'five'") as raised:
+    with pytest.raises(DataError, match=r"odd\.csv:2: column 'a': expected a number, got 'five'") as raised:
         make(data={"validation": "odd.csv", "test": "odd.csv"})
     assert len(raised.value.problems) == 1
 
