@@ -101,8 +101,13 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     return f"; did you mean {quote(close)}?" if close else ""
 
 
-def closest(name: str, known: Iterable[str]) -> str | None:
+def closest(name: str, known: Iterable[str], cutoff: float = 0.6) -> str | None:
     """Return the known name most like ``name``, ignoring case, or None where none is like it.
+
+    Args:
+        name: as it was given.
+        known: what it may have been meant for.
+        cutoff: how like it a name must be, from 0 to 1.
 
     >>> closest("adma", ["adamax", "adam"])
     'adam'
@@ -111,7 +116,7 @@ def closest(name: str, known: Iterable[str]) -> str | None:
 
     by_lower = {candidate.lower(): candidate for candidate in known}
     typed = name.lower()[:LONGEST_SHOWN]
-    found = difflib.get_close_matches(typed, by_lower, n=5, cutoff=0.6)
+    found = difflib.get_close_matches(typed, by_lower, n=5, cutoff=cutoff)
     return by_lower[min(found, key=lambda candidate: _edits(typed, candidate))] if found else None
 
 

@@ -25,6 +25,7 @@ from nntrain.optim.regularization import Regularization
 from nntrain.planning import (
     build_callbacks,
     build_metrics,
+    check_output_activation,
     data_options,
     errors_placed,
     name_specs,
@@ -242,6 +243,7 @@ def assemble(config: Config, fold: int | None = None) -> Experiment:
         check_loss(config, loss, loss_spec, prepared)
         loss.build(prepared.task)
         check_outputs(config, loss.outputs(prepared.task))
+        check_output_activation(config, loss)
     metric_specs = default_metrics(prepared.task) if config.metrics is None else config.metrics
     specs = name_specs([_complete("metric", spec) for spec in metric_specs])
     metrics = planned.metrics if planned.metrics is not None else build_metrics(specs)
@@ -262,7 +264,7 @@ def assemble(config: Config, fold: int | None = None) -> Experiment:
         try_optimizer(OPTIMIZERS.build(config.optimizer), config.epochs)
         try_callbacks(build_callbacks(config))
     kinds = prepared.preprocessing.form.kinds
-    idle = idle_notices(config, prepared.task, kinds, layout)
+    idle = idle_notices(config, prepared.task, kinds, layout, len(prepared.train))
     return Experiment(config, prepared, network, loss, loss_spec, metrics, specs, prepared.preprocessing.decode, idle)
 
 

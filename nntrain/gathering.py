@@ -39,4 +39,5 @@ class Gathering:
             return
         kind = next((type(error) for error in self._errors if isinstance(error, ConfigError)), DataError)
         problems = [problem for error in self._errors for problem in error.problems]
-        raise kind(sorted(problems, key=lambda problem: (problem.line is None, problem.line or 0)))
+        once = [p for i, p in enumerate(problems) if p not in problems[:i]]  # two parts may name one file
+        raise kind(sorted(once, key=lambda problem: (problem.line is None, problem.line or 0)))

@@ -65,7 +65,8 @@ def plan(config: Config) -> Plan:
     with checks.next(), errors_placed(config, "callbacks"):
         build_callbacks(config)
     with checks.next():
-        _check_output_activation(config, loss)
+        if loss is not None:
+            check_output_activation(config, loss)
     with checks.next():
         _check_stream(config)
     with checks.next():
@@ -162,9 +163,10 @@ def _check_stream(config: Config) -> None:
         raise config.error(("stream",), message, help="leave it out; only rows and images are streamed from disk")
 
 
-def _check_output_activation(config: Config, loss: Loss | None) -> None:
+def check_output_activation(config: Config, loss: Loss) -> None:
+    """Refuse an output activation in front of a loss that starts from plain outputs."""
     activation = config.output_activation
-    if activation is None or loss is None or loss.takes_output_activation or is_implied(loss, activation):
+    if activation is None or loss.takes_output_activation or is_implied(loss, activation):
         return
     name = activation["name"]
     loss_name = LOSSES.name_of(loss)

@@ -130,6 +130,29 @@ def test_all_columns_that_are_not_there_are_told_at_once_where_the_config_names_
     ]
 
 
+def test_files_of_parts_that_lack_columns_are_told_where_the_config_names_them(make: Any, tmp_path: Path) -> None:
+    (tmp_path / "without_a.csv").write_text("b,y,kind\n1,2,p\n")
+    with pytest.raises(DataError) as raised:
+        make(data={"validation": "without_a.csv", "test": "without_a.csv"})
+    lines = (tmp_path / "c.yaml").read_text().splitlines()
+    for problem, part in zip(raised.value.problems, ("test", "validation"), strict=True):
+        assert problem.message.startswith(f"data.{part}: ")
+        assert "without_a.csv': column 'a' is missing" in problem.message
+        assert f"{part}: without_a.csv" in lines[(problem.line or 0) - 1]
+    (tmp_path / "odd.csv").write_text("a,b,y,kind\nfive,1,2,p\n")
+    with pytest.raises(DataError, match=r"odd\.csv:2: column 'a': expected a number, got 'five'") as raised:
+        make(data={"validation": "odd.csv", "test": "odd.csv"})
+    assert len(raised.value.problems) == 1
+
+
+def test_texts_to_fill_numbers_with_are_told_at_once(make: Any) -> None:
+    columns = {"a": {"fill": "none"}, "b": {"fill": "none"}}
+    with pytest.raises(ConfigError) as raised:
+        make(data={"columns": columns})
+    told = sorted(problem.message.partition(":")[0] for problem in raised.value.problems)
+    assert told == ["data.columns.a.fill", "data.columns.b.fill"]
+
+
 def test_all_classes_that_are_not_there_are_told_at_once(make: Any) -> None:
     with pytest.raises(DataError) as raised:
         make(class_weight={"x": 1.0, "p": 2.0, "s": 3.0})
@@ -142,6 +165,15 @@ def test_all_classes_that_are_not_there_are_told_at_once(make: Any) -> None:
 def test_an_activation_across_units_needs_more_than_one(make: Any, activation: str) -> None:
     with pytest.raises(ConfigError, match=f"output_activation: {activation} of a single output is the same for every"):
         make(target="y", loss="mse", output_activation=activation)
+
+
+def test_an_activation_before_the_loss_that_follows_the_task_is_refused_as_before_a_named_one(make: Any) -> None:
+    # The run's config.yaml names the loss, so that neither a second fit nor --resume would have taken it.
+    for activation in ("tanh", "sigmoid"):
+        with pytest.raises(ConfigError, match=f"output_activation: {activation} does not go with loss cross_entropy"):
+            make(output_activation=activation)
+    make(output_activation="softmax")  # what the loss applies itself
+    make(target="y", output_activation="tanh")
 
 
 def test_an_embedding_takes_whole_numbers(make: Any) -> None:

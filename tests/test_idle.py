@@ -16,6 +16,7 @@ from nntrain.fitting import complete_config
 
 MLP = {"name": "mlp", "hidden": [4]}
 RESNET = {"name": "resnet", "blocks": 1, "width": 4}
+TWO_STEPS = {"steps": 2}
 
 
 @pytest.fixture
@@ -27,7 +28,7 @@ def idle(tmp_path: Path) -> Any:
     path = tmp_path / "c.yaml"
 
     def told(architecture: Any = MLP, target: str = "kind", **changes: Any) -> dict[str, str]:
-        top = {key: changes.pop(key) for key in list(changes) if key in ("class_weight", "epochs")}
+        top = {key: changes.pop(key) for key in list(changes) if key in ("optimizer", "accumulate", "batch_size")}
         data = {"train": "data.csv", "target": target, **changes}
         path.write_text(yaml.safe_dump({"data": data, "architecture": architecture, **top}))
         experiment = assemble(load_config(str(path)))
@@ -59,6 +60,8 @@ def test_nothing_is_told_of_keys_that_act(idle: Any) -> None:
     assert idle(**treated, fill=2.0, target_scale="none", target="y") == {}
     assert idle({**RESNET, "hidden_factor": 3.0, "hidden_dropout": 0.1, "residual_dropout": 0.1}) == {}
     assert idle(split="tail", validation="none", test=0.2) == {}
+    assert idle(optimizer={"name": "adam", "decoupled": True, "weight_decay": 0.1}) == {}
+    assert idle(optimizer={"name": "adamw", "weight_decay": 0}, accumulate=2) == {}
     assert idle(split="stratified", folds=3, validation="none") == {}
 
 
@@ -87,7 +90,7 @@ def test_nothing_is_told_of_keys_that_act(idle: Any) -> None:
         (
             {"architecture": {**RESNET, "filters": [3]}},
             "architecture.filters",
-            "resnet does not use it for rows",
+            "the layers of resnet for rows are the same without it",
         ),
         ({"architecture": {**RESNET, "embedding": 3}}, "architecture.embedding", "no feature is embedded"),
         (
@@ -95,14 +98,75 @@ def test_nothing_is_told_of_keys_that_act(idle: Any) -> None:
             "architecture.layers.0.bias_initializer",
             "bias is false",
         ),
+        ({"optimizer": {"name": "adam", "decoupled": True}}, "optimizer.decoupled", "weight_decay is 0"),
+        ({"accumulate": 2, "batch_size": "full"}, "accumulate", "an epoch is one batch"),
     ],
 )
 def test_a_key_without_effect_is_told_with_the_reason(idle: Any, changes: Any, key: str, reason: str) -> None:
     assert idle(**changes) == {key: reason}
 
 
+def test_arguments_that_need_each_other_or_say_what_is_chosen_are_not_told(idle: Any) -> None:
+    # each of the two alone, beside the other's default, would be refused
+    assert idle({"name": "fcn", "filters": [3], "kernels": [2]}, ignore=["colour"], sequence=TWO_STEPS) == {}
+    heads = {"name": "transformer", "width": 6, "heads": 3, "blocks": 1}
+    assert idle(heads, ignore=["colour"], sequence=TWO_STEPS) == {}
+    # auto and null choose just these
+    head = {"name": "cnn", "filters": [2], "head": "flatten"}
+    assert idle(head, ignore=["colour"], sequence=TWO_STEPS) == {}
+    stages = {"name": "resnet", "filters": [64, 128, 128]}
+    assert idle(stages, ignore=["colour"], sequence=TWO_STEPS) == {}
+
+
+def test_what_the_section_says_of_columns_that_each_have_their_own(idle: Any) -> None:
+    own = {"scale": "none", "missing": "mean"}
+    columns = {"a": own, "y": own, "colour": {"categorical": "ordinal", **own}}
+    said = {"scale": "minmax", "missing": "median", "categorical": "embedding"}
+    each = "data.columns says it of each column it concerns"
+    assert idle(columns=columns, **said) == dict.fromkeys(("data.scale", "data.missing", "data.categorical"), each)
+    del columns["y"]
+    assert idle(columns=columns, **said) == {"data.categorical": each}
+
+
+def test_keys_of_a_target_that_an_autoencoder_has_not(idle: Any) -> None:
+    reason = "the input itself is the target"
+    architecture = {"name": "autoencoder", "hidden": [2]}
+    found = idle(architecture, target_scale="none", task="classification")
+    assert found == {"data.task": reason, "data.target_scale": reason}
+    assert idle(architecture, task="regression") == {}
+
+
+def test_a_series_without_feature_columns(idle: Any) -> None:
+    series = {"series": {"window": 3}, "target": "y", "ignore": ["a", "kind", "colour"]}
+    found = idle(**series, scale="minmax", missing="mean")
+    assert found == {"data.scale": "no feature is a number", "data.missing": "there is no feature column"}
+    assert idle(**series, scale="minmax", target_scale="none") == {}  # the target's past is scaled so
+    classes = {"series": {"window": 3, "include_target": False}, "task": "classification"}
+    assert idle(**classes, target_scale="none") == {"data.target_scale": "the task is classification"}
+
+
+def test_first_values_of_positions_that_are_not_learned(idle: Any) -> None:
+    def layers(**given: Any) -> dict[str, Any]:
+        return {"layers": [{"name": "positional_encoding", **given}, "flatten"]}
+
+    sequence = {"ignore": ["colour"], "sequence": TWO_STEPS}
+    found = idle(layers(initializer="ones"), **sequence)
+    assert found == {"architecture.layers.0.initializer": "kind is sinusoidal, which is not learned"}
+    assert idle(layers(initializer="ones", kind="learned"), **sequence) == {}
+    assert idle(layers(initializer="normal"), **sequence) == {}
+    assert idle({"layers": ["positional_encoding", "flatten"]}, **sequence) == {}
+
+
+def test_texts_are_no_numbers(idle: Any) -> None:
+    text = {"ignore": ["a", "y"], "columns": {"colour": {"type": "text"}}, "text": {"minimum_count": 1}}
+    gru = {"name": "gru", "hidden": [2]}
+    found = idle(gru, **text, scale="minmax", fill=2.0, missing="constant")
+    assert set(found) == {"data.scale", "data.fill"}
+
+
 def test_a_share_beside_a_file_that_splits(idle: Any, tmp_path: Path) -> None:
     np.savez(tmp_path / "rows.npz", train=np.arange(40), val=np.arange(40, 60))
     found = idle(split=str(tmp_path / "rows.npz"), validation=0.4)
     assert found == {"data.validation": "data.split names the rows of each part"}
+    assert idle(split=str(tmp_path / "rows.npz"), validation="none") == found
     assert idle(split=str(tmp_path / "rows.npz")) == {}

@@ -124,7 +124,48 @@ _SYNONYMS = {
     "rotation": "rotate",
     "rotation_range": "rotate",
     "zoom_range": "zoom",
+    "learning_rate_init": "learning_rate",
+    "n_iter_no_change": "patience",
+    "tol": "min_delta",
+    "tolerance": "min_delta",
+    "every": "every_epochs",
+    "frequency": "every_epochs",
+    "period": "every_epochs",
+    "save_freq": "every_epochs",
+    "validation_data": "validation",
+    "val_size": "validation",
+    "test_data": "test",
+    "test_split": "test",
+    "train_data": "train",
+    "training_data": "train",
+    "drop": "ignore",
+    "drop_columns": "ignore",
+    "exclude": "ignore",
+    "input_features": "features",
+    "feature_columns": "features",
+    "input_columns": "features",
+    "output_features": "target",
+    "scaling": "scale",
+    "standardize": "scale",
+    "normalization": "scale",
+    "fillna": "fill",
+    "fill_value": "fill",
+    "impute": "missing",
+    "imputer": "missing",
+    "imputation": "missing",
+    "n_splits": "folds",
+    "clip_value": "gradient_clipping",
+    "clipvalue": "gradient_clipping",
+    "min_df": "minimum_count",
+    "min_freq": "minimum_count",
+    "max_len": "length",
+    "lags": "difference",
+    "max_norm": "norm",
+    "tokenizer": "tokens",
 }
+
+_FAR = 0.8
+"""How like a key of another place must be to be what was meant: among so many, something is always a little like it."""
 
 # Where the arguments of registered things belong.
 _HOMES = {
@@ -152,17 +193,19 @@ def unknown_key(key: str, level: Level) -> tuple[str, str | None]:
 
 def _meant(key: str, level: Level) -> str:
     synonym = _SYNONYMS.get(key.lower(), key)
+    synonym = key if synonym == level.name else synonym  # within a section its own name is not what was meant
     if synonym in level.allowed:
         return f"; did you mean {quote(synonym)}?"
     home = _within(synonym, level) or homes().get(synonym)
     if home is not None and not _is_home(home, level):
-        return f"; {quote(key)} belongs {_where(home)}{'' if key == synonym else f', as {quote(synonym)}'}"
+        renamed = "" if key == synonym else f", as {quote(synonym)}"
+        return f"; {quote(key)} belongs {_where(home)}{renamed}{_takers(synonym, home)}"
     close = closest(key, level.allowed)
     if close:
         return f"; did you mean {quote(close)}?"
-    close = closest(key, homes())
+    close = closest(key, homes(), _FAR)
     if close and not _is_home(homes()[close], level):
-        return f"; did you mean {quote(close)} {_where(homes()[close])}?"
+        return f"; did you mean {quote(close)} {_where(homes()[close])}{_takers(close, homes()[close])}?"
     return ""
 
 
@@ -176,6 +219,16 @@ def _within(key: str, level: Level) -> str | None:
 
 def _where(home: str) -> str:
     return f"under {quote(home)}" if home else "at the top level"
+
+
+def _takers(argument: str, home: str) -> str:
+    """Return which things of a home take an argument, in words; nothing where all do."""
+    kind = next((kind for kind, place in _HOMES.items() if place == home), None)
+    if kind is None:
+        return ""
+    entries = list(_entries(kind))
+    names = [entry.name for entry in entries if argument in (a.name for a in entry.arguments)]
+    return "" if len(names) in (0, len(entries)) else f" (of {enumerate_names(names, 4)})"
 
 
 def _is_home(home: str, level: Level) -> bool:

@@ -59,6 +59,6 @@ class Encoder(Protocol):
 
 def missing_cells(column: Column, rows: Array) -> DataError:
     """Return the error for the cells missing at some rows (M,) of a column that may have none."""
-    message = f"column {quote(column.name)}: a cell is missing, and data.missing is 'error'"
-    help = "fill the cell, or choose another data.missing, such as auto"
+    message = f"column {quote(column.name)}: a cell is missing, and missing is 'error'"
+    help = "fill the cell, or choose another treatment, such as auto, where the config says missing: error"
     return first_of(rows, column, message, help)

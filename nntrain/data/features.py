@@ -13,6 +13,7 @@ from nntrain.data.options import ColumnOptions, DataOptions
 from nntrain.data.table import Table
 from nntrain.data.target import names_of
 from nntrain.errors import ConfigError, DataError, Problem, enumerate_names, quote
+from nntrain.gathering import Gathering
 
 
 class NoFeaturesError(DataError):
@@ -53,13 +54,15 @@ def _check_features(features: Sequence[str], targets: Sequence[str], options: Da
 
 def make_encoders(table: Table, options: DataOptions) -> tuple[list[Encoder], dict[str, ColumnKind], list[str]]:
     """Return an encoder for each feature column, what each column is, and notices."""
-    encoders, kinds, notices = [], {}, []
+    encoders, kinds, notices, checks = [], {}, [], Gathering()
     for name in feature_columns(table, options):
         own = options.columns.get(name, ColumnOptions())
         kind, odd = kind_of(table.columns[name], own.type)
         kinds[name] = kind
         notices += odd
-        encoders.append(_encoder(name, kind, own, options))
+        with checks.next():
+            encoders.append(_encoder(name, kind, own, options))
+    checks.end()
     return encoders, kinds, notices
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -157,10 +158,13 @@ def _all_examples(
     form = preprocessing.form
     # of a table the summary counts the missing cells
     notices = [notice for notice in notices if not form.is_table or notice.sentence != IMPUTED]
+    checks = Gathering()
     for part, other in outside.items():
-        given, found = _examples(other, preprocessing, {part: form.select(other)})
-        parts |= given
-        notices += found
+        with checks.next(), _naming(part):
+            given, found = _examples(other, preprocessing, {part: form.select(other)})
+            parts |= given
+            notices += found
+    checks.end()
     return parts, notices
 
 
@@ -173,6 +177,17 @@ def read_options(options: DataOptions) -> ReadOptions:
 
 def _read(paths: list[str], options: DataOptions, resolve: Resolve, stream: bool | str) -> Table:
     return read_table([str(resolve(path)) for path in paths], read_options(options), paths, stream=stream)
+
+
+@contextmanager
+def _naming(part: str) -> Iterator[None]:
+    """Give errors about a whole file the key that names it."""
+    try:
+        yield
+    except DataError as error:
+        raise DataError(
+            replace(problem, key=("data", part)) if problem.line is None else problem for problem in error.problems
+        ) from None
 
 
 def _outside_tables(options: DataOptions, resolve: Resolve, stream: bool | str) -> dict[str, Table]:

@@ -200,7 +200,7 @@ class Form:
             raise DataError(
                 f"column {quote(lacking[0])} is missing{did_you_mean(lacking[0], table.names)}",
                 path=table.path,
-                help="the network was trained on it; give the file this column",
+                help="the training rows have it, and the network reads it; give the file this column",
                 notes=[
                     *([f"{len(lacking)} are missing: {enumerate_names(lacking)}"] if len(lacking) > 1 else []),
                     f"columns found: {enumerate_names(table.names)}",

@@ -197,7 +197,7 @@ def test_missing_texts_can_be_dropped_or_refused(workplace: Any) -> None:
         workplace.prepare(table, missing="error", **TEXT)
     (problem,) = caught.value.problems
     assert (problem.path, problem.line) == ("data.csv", 7)
-    assert problem.message == "column 'text': a cell is missing, and data.missing is 'error'"
+    assert problem.message == "column 'text': a cell is missing, and missing is 'error'"
 
 
 def test_a_checkpoint_that_drops_or_refuses_does_so_again(workplace: Any) -> None:
