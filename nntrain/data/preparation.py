@@ -186,7 +186,7 @@ def _naming(part: str) -> Iterator[None]:
         yield
     except DataError as error:
         raise DataError(
-            replace(problem, key=("data", part)) if problem.line is None else problem for problem in error.problems
+            replace(problem, at=("data", part)) if problem.line is None else problem for problem in error.problems
         ) from None
 
 
