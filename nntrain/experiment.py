@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from nntrain import footprint
 from nntrain.agreement import check_codes, check_loss, check_metrics, check_outputs
 from nntrain.config.pending import refuse_pending
 from nntrain.config.schema import Config
@@ -28,14 +29,16 @@ from nntrain.planning import (
     check_output_activation,
     data_options,
     errors_placed,
+    memory_placed,
     name_specs,
     plan,
 )
+from nntrain.registry import placed_specs
 from nntrain.train.callbacks.base import Callback
 from nntrain.train.callbacks.early_stopping import Patience
 from nntrain.train.evaluation import Decode, Evaluator
 from nntrain.train.monitor import Mode
-from nntrain.train.replicas import Replicas, shard_count
+from nntrain.train.replicas import Replicas
 from nntrain.train.supervised import Supervised
 from nntrain.train.trainer import CheckpointStore, Observer, Recorder, Trainer
 
@@ -161,22 +164,22 @@ class Experiment:
     @property
     def largest_batch(self) -> int:
         """Examples in the largest batch of an epoch."""
-        size, rows = self.config.batch_size, len(self.prepared.train)
-        return rows if isinstance(size, str) else min(size, rows)
+        return footprint.largest_batch(self.config, len(self.prepared.train))
 
     @property
     def shards(self) -> int:
         """How many parts a batch is cut into."""
-        shards, batch = self.config.shards, self.largest_batch
-        return shard_count(self.network, batch) if shards == "auto" else min(int(shards), batch)
+        return footprint.shards_of(self.config, self.network, self.largest_batch)
 
     def memory_bytes(self) -> int:
-        """Return about how much memory training takes: weights and their like, a batch's activations, the data."""
-        parameters = self.network.store.size
-        slots = len(OPTIMIZERS.build(self.config.optimizer).slots)
-        copies = 4 + slots  # values, gradients, the watch's copy and the best epoch's; then the optimizer's
-        activations = self.largest_batch * sum(row.activation_bytes for row in self.network.table())
-        return int(self.network.dtype.itemsize * copies * parameters + activations + self.prepared.train.x.nbytes)
+        """Return about how much memory training takes: weights and their like, a batch's activations, the data.
+
+        Raises:
+            ConfigError: a pass of a few rows, which tells, takes more memory than the machine has.
+            ResourceError: it takes more than there is for this process.
+        """
+        with errors_placed(self.config, "architecture"), memory_placed(self.config):
+            return footprint.estimated_bytes(self.config, self.prepared, self.network)
 
     def callbacks(self) -> list[Callback]:
         """Return the callbacks, with their directions known."""
@@ -251,9 +254,15 @@ def assemble(config: Config, fold: int | None = None) -> Experiment:
         check_metrics(config, metrics, prepared)
     checks.end()
     layout = FeatureLayout.of(prepared.preprocessing.form)
-    with errors_placed(config, "architecture"):
+    with errors_placed(config, "architecture"), memory_placed(config):
         network = build_network(
-            planned.architecture, layout, loss, prepared.task, config.output_activation, config.seed
+            planned.architecture,
+            layout,
+            loss,
+            prepared.task,
+            placed_specs(config.output_activation, ("output_activation",)),
+            config.seed,
+            lambda network: footprint.refuse_too_large_training(config, prepared, network),
         )
     check_codes(config, network, prepared)
     if config.plugins:

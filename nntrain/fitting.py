@@ -9,8 +9,9 @@ from typing import Any
 from nntrain.config.dump import dump_yaml
 from nntrain.config.schema import Config
 from nntrain.core.array import Array
-from nntrain.errors import NumericError, RunError, explained
+from nntrain.errors import NumericError, RunError
 from nntrain.experiment import Experiment
+from nntrain.explaining import explained
 from nntrain.inference import describe_model, model_arrays
 from nntrain.metrics.defaults import with_standard_metrics
 from nntrain.runs.record import origin_of, refuse_foreign

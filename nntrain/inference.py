@@ -15,7 +15,8 @@ from nntrain.core.array import Array
 from nntrain.core.network import Network
 from nntrain.core.task import Task
 from nntrain.data.pipeline import Preprocessing
-from nntrain.errors import NntrainError, RunError, explained, quote
+from nntrain.errors import NntrainError, RunError, quote
+from nntrain.explaining import explained
 from nntrain.losses.base import LOSSES, Loss
 from nntrain.metrics.base import METRICS, Metric
 from nntrain.models.base import ARCHITECTURES

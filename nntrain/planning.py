@@ -7,16 +7,29 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from nntrain.config.place import dotted
 from nntrain.config.schema import Config
 from nntrain.data.forms import form_of
 from nntrain.data.options import FORM_OPTIONS, ColumnOptions, DataOptions
-from nntrain.errors import ConfigError, DataError, KeyPath, Problem, did_you_mean, enumerate_names, escape, quote
+from nntrain.errors import (
+    ConfigError,
+    DataError,
+    KeyPath,
+    Problem,
+    ResourceError,
+    did_you_mean,
+    enumerate_names,
+    escape,
+    quote,
+)
+from nntrain.explaining import of_the_system
 from nntrain.gathering import Gathering
 from nntrain.losses.base import LOSSES, Loss
 from nntrain.metrics.base import METRICS, Metric
 from nntrain.models.base import ARCHITECTURES, Architecture, Examples
 from nntrain.models.build import is_implied
 from nntrain.optim.base import OPTIMIZERS
+from nntrain.registry import placed_specs
 from nntrain.train.callbacks.base import CALLBACKS, Callback
 
 
@@ -49,7 +62,7 @@ def plan(config: Config) -> Plan:
     checks = Gathering()
     architecture = loss_spec = loss = metrics = None
     with checks.next(), errors_placed(config, "architecture"):
-        architecture = ARCHITECTURES.build(config.architecture)
+        architecture = ARCHITECTURES.build(placed_specs(config.architecture, ("architecture",)))
         examples = examples_of(config)
         architecture.check_examples(examples)
         architecture.hidden_layers(examples)
@@ -106,6 +119,17 @@ def errors_placed(config: Config, key: str) -> Iterator[None]:
         raise kind([_placed(config, key, problem) for problem in error.problems]) from None
 
 
+@contextmanager
+def memory_placed(config: Config) -> Iterator[None]:
+    """Give what is said of too little memory for the network the place of the layer, or of the architecture."""
+    try:
+        yield
+    except (MemoryError, ResourceError) as error:
+        told = error if isinstance(error, ResourceError) else of_the_system(error)
+        assert told is not None, "too little memory is known"
+        raise ResourceError([_placed(config, "architecture", problem) for problem in told.problems]) from None
+
+
 def _placed(config: Config, key: str, problem: Problem) -> Problem:
     """Return a problem at the place of the key that it names, whose file, if it is of one, becomes a note."""
     if problem.line is not None:
@@ -117,7 +141,8 @@ def _placed(config: Config, key: str, problem: Problem) -> Problem:
     message, notes = problem.message, problem.notes
     if not message.startswith(str(named[0] if named else key)):
         file = "" if problem.path is None else f"{quote(problem.path)}: "
-        message = f"{'.'.join(map(str, named or (key,)))}: {file}{message}"
+        prefix = key if problem.at is None else dotted(config.known_part(problem.at))
+        message = f"{prefix}: {file}{message}"
     elif problem.path not in (None, config.path) and not any(str(problem.path) in note for note in notes):
         notes = (*notes, f"in {escape(str(problem.path))}")
     path, line, column = config.place(named or (key,), at_key=named[:-1] in _KEYED_BY_NAMES)

@@ -25,7 +25,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, Generic, TypeVar
 
-from nntrain.errors import ConfigError, did_you_mean, enumerate_names, quote
+from nntrain.errors import ConfigError, KeyPath, did_you_mean, enumerate_names, quote
 
 T = TypeVar("T")
 
@@ -38,6 +38,32 @@ class Registered:
     """Annotation mark: the argument is a name or a mapping of the registry of this ``kind``."""
 
     kind: str
+
+
+class PlacedSpec(dict[str, Any]):
+    """A spec that knows its key path in the config, which is told to what is built of it as the attribute ``at``.
+
+    >>> from nntrain.core.layer import LAYERS
+    >>> LAYERS.build(PlacedSpec({"name": "dense", "units": 3}, ("architecture", "hidden", 0))).at
+    ('architecture', 'hidden', 0)
+    """
+
+    def __init__(self, spec: Mapping[str, Any], at: KeyPath) -> None:
+        super().__init__(spec)
+        self.at = at
+
+
+def placed_specs(value: Any, at: KeyPath) -> Any:
+    """Return a value of the config whose specs, those within it too, know their key paths.
+
+    >>> placed_specs({"layers": [{"name": "relu"}]}, ("architecture",))["layers"][0].at
+    ('architecture', 'layers', 0)
+    """
+    if isinstance(value, list):
+        return [placed_specs(item, (*at, i)) for i, item in enumerate(value)]
+    if isinstance(value, dict):
+        return PlacedSpec({key: placed_specs(item, (*at, key)) for key, item in value.items()}, at)
+    return value
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,7 +228,16 @@ class Registry(Generic[T]):
             return spec
         name, arguments = split_spec(typing.cast("str | Mapping[str, Any]", spec))
         entry = self.get(name)
-        return entry.factory(**{**defaults, **entry.preset, **arguments})
+        arguments = {**defaults, **entry.preset, **arguments}
+        if not isinstance(spec, PlacedSpec):
+            return entry.factory(**arguments)
+        try:
+            thing = entry.factory(**arguments)
+        except ConfigError as error:
+            error.stands_at(spec.at)
+            raise
+        vars(thing)["at"] = spec.at
+        return thing
 
     def name_of(self, thing: T | type[T]) -> str:
         """Return the first name a thing's class is registered under (not one with a preset, where there is another)."""

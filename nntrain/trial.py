@@ -14,7 +14,8 @@ import numpy as np
 from nntrain.core.array import Array, Shape
 from nntrain.core.layer import LAYERS, Context, Layer
 from nntrain.core.network import Network
-from nntrain.errors import ConfigError, explained, quote
+from nntrain.errors import ConfigError, quote
+from nntrain.explaining import explained
 from nntrain.losses.base import LOSSES, Loss
 from nntrain.optim.base import OPTIMIZERS, Optimizer
 from nntrain.optim.schedules import Schedule

@@ -38,6 +38,7 @@ NUMPY_EXTRAS = {f"numpy.{name}" for name in ("ma", "testing", "polynomial", "fft
 ROOMS_OF_NETWORKS = {
     "cli",
     "errors",
+    "explaining",
     "gathering",
     "blas",
     "registry",
@@ -50,16 +51,17 @@ ROOMS_OF_NETWORKS = {
     "train",
     "user_files",
 }
-ROOMS_OF_EXPERIMENTS = {*ROOMS_OF_NETWORKS, "config", "optim", "planning", "agreement", "idle", "experiment"}
-ROOMS_OF_CONFIGS = ROOMS_OF_EXPERIMENTS - {"planning", "agreement", "idle", "experiment", "data"}
-ROOMS_OF_RUNS = {"cli", "errors", "blas", "runs", "core", "user_files"}
+ROOMS_OF_CHECKS = {"planning", "agreement", "idle", "footprint", "experiment"}
+ROOMS_OF_EXPERIMENTS = {*ROOMS_OF_NETWORKS, "config", "optim", *ROOMS_OF_CHECKS}
+ROOMS_OF_CONFIGS = ROOMS_OF_EXPERIMENTS - ROOMS_OF_CHECKS - {"data"}
+ROOMS_OF_RUNS = {"cli", "errors", "explaining", "blas", "runs", "core", "user_files"}
 
 # What a command may load: third-party packages, and rooms of ours.
 ALLOWED: dict[str, tuple[set[str], set[str]]] = {
-    "--help": ({"click"}, {"cli", "errors"}),
-    "--version": ({"click"}, {"cli", "errors"}),
-    "fit --help": ({"click"}, {"cli", "errors", "blas"}),
-    "eval -h": ({"click"}, {"cli", "errors", "blas"}),
+    "--help": ({"click"}, {"cli", "errors", "explaining"}),
+    "--version": ({"click"}, {"cli", "errors", "explaining"}),
+    "fit --help": ({"click"}, {"cli", "errors", "explaining", "blas"}),
+    "eval -h": ({"click"}, {"cli", "errors", "explaining", "blas"}),
     "check CONFIG": ({"click", "numpy"} | CONFIG, ROOMS_OF_EXPERIMENTS),
     "fit CONFIG -q --dry-run": ({"click", "numpy"} | CONFIG, ROOMS_OF_EXPERIMENTS | {"runs", "inference", "fitting"}),
     "fit CONFIG -q --set epochs=2 --run-dir NEW": (
@@ -72,14 +74,8 @@ ALLOWED: dict[str, tuple[set[str], set[str]]] = {
     "runs": ({"click"}, ROOMS_OF_RUNS),
     "compare RUN RUN": ({"click", "numpy", "yaml", "_yaml"}, ROOMS_OF_RUNS | {"config"}),
     "new CSV --target species -o NEW": ({"click", "numpy"} | ANNOTATIONS, {*ROOMS_OF_NETWORKS, "starter", "runs"}),
-    "list": (
-        {"click", "numpy"} | PYDANTIC,
-        ROOMS_OF_CONFIGS,
-    ),
-    "schema": (
-        {"click", "numpy"} | PYDANTIC,
-        ROOMS_OF_CONFIGS,
-    ),
+    "list": ({"click", "numpy"} | PYDANTIC, ROOMS_OF_CONFIGS),
+    "schema": ({"click", "numpy"} | PYDANTIC, ROOMS_OF_CONFIGS),
 }
 
 # Of the modules that register something, those that iris_mlp.yaml names, and those that the code itself asks for.

@@ -48,12 +48,12 @@ def command(
     checked = user_config(output, config, overrides, plugins)
     experiment = assemble(checked, fold=None if checked.data.folds is None else 0)
     prepared, network, notices = experiment.prepared, experiment.network, experiment.notices
+    memory = experiment.memory_bytes()  # first, since it says at which layer there is too little
     made_from = [config, *plugins, *(str(Path(config).parent / name) for name in prepared.sources)]
     if give_picture(ctx, network, graph, file, made_from):
         for notice in notices:
             output.tell(notice)
         return
-    memory = experiment.memory_bytes()
     lines = [
         *prepared.summary.lines(),
         *(labelled(notice) for notice in notices),

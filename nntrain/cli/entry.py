@@ -14,16 +14,8 @@ from nntrain import __version__
 from nntrain.cli.output import Output, ReaderGoneError
 from nntrain.cli.signals import INTERRUPTION, Interrupted
 from nntrain.cli.usage import usage_error
-from nntrain.errors import (
-    ConfigError,
-    NntrainError,
-    Problem,
-    did_you_mean,
-    enumerate_names,
-    explained,
-    quote,
-    told_of,
-)
+from nntrain.errors import ConfigError, NntrainError, Problem, did_you_mean, enumerate_names, quote
+from nntrain.explaining import explained, told_of
 
 _COMMANDS = {
     "fit": "Train a network as a config file says.",

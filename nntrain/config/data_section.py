@@ -18,6 +18,9 @@ _NO_ENCODINGS_OF_FILES = ("undefined", "idna", "punycode", "unicode-escape", "ra
 SPLITS = ("auto", "random", "stratified", "tail")
 Categorical = Literal["onehot", "embedding", "ordinal"]
 
+MOST_ROWS = 1_000_000_000
+"""No series is longer; a number above is a slip, and one of 20 digits is none that NumPy counts with."""
+
 _Share = Annotated[float, Ge(0), Lt(1)]
 _File = Annotated[str, MinLen(1)]
 _Lag = Annotated[int, Ge(1)]
@@ -110,11 +113,11 @@ class SequenceSection(Section):
 class SeriesSection(Section):
     """An example is a forecasting window over ordered rows."""
 
-    window: Annotated[int, Ge(1)] = Field(description="rows of the past that are the input")
+    window: Annotated[int, Ge(1), Le(MOST_ROWS)] = Field(description="rows of the past that are the input")
     horizon: Annotated[int, Ge(1), Le(100_000)] = Field(
         1, description="how many rows after the window are predicted at once"
     )
-    step: Annotated[int, Ge(1)] = Field(1, description="rows from one window to the next")
+    step: Annotated[int, Ge(1), Le(MOST_ROWS)] = Field(1, description="rows from one window to the next")
     include_target: bool = Field(True, description="whether the target's past is an input")
     log: bool = Field(False, description="whether the logarithm of the target is modelled")
     difference: Annotated[int | list[int] | None, Choice(_Lag, Annotated[list[_Lag], MinLen(1)], None)] = Field(

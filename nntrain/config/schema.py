@@ -16,7 +16,7 @@ from nntrain.config.load import Document, load_document
 from nntrain.config.overrides import apply_overrides
 from nntrain.config.place import dotted
 from nntrain.config.plugging import load_named, refuse_missing
-from nntrain.config.problems import locate, place_of, problem_of
+from nntrain.config.problems import as_written, locate, place_of, problem_of
 from nntrain.config.sections import Settings, name_from
 from nntrain.config.specs import plain
 from nntrain.config.syntax import no_space_hint
@@ -107,6 +107,12 @@ class Config(Settings):
         """Return path, line and column of a value or its key, or of the nearest mapping around it in the file."""
         return locate(self._document, tuple(key_path), at_key)
 
+    def known_part(self, key_path: KeyPath) -> KeyPath:
+        """Return the longest part of a key path that the file holds a value of, one key at the least."""
+        written = as_written(self._document, key_path)
+        lengths = range(len(written), 1, -1)
+        return next((written[:length] for length in lengths if written[:length] in self._document.places), written[:1])
+
     def error(
         self, key_path: Sequence[str | int], message: str, help: str | None = None, notes: Iterable[str] = ()
     ) -> ConfigError:
@@ -118,7 +124,8 @@ class Config(Settings):
     ) -> Problem:
         """Return the problem of a later check; its message gets the key path in front."""
         path, line, column = self.place(key_path)
-        prefix = f"{dotted(key_path)}: " if key_path else ""
+        written = as_written(self._document, tuple(key_path))
+        prefix = f"{dotted(written)}: " if written else ""
         return Problem(f"{prefix}{message}", path, line, column, help, tuple(notes))
 
 

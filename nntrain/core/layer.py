@@ -23,11 +23,11 @@ import numpy as np
 from nntrain.core.array import Array, Shape
 from nntrain.core.hashed_bits import HashedBits
 from nntrain.core.initializers import Initializer
-from nntrain.core.memory import refuse_too_large
+from nntrain.core.memory import refuse_too_large, shape_text
 from nntrain.core.parameter import Parameter
 from nntrain.core.rng import StepStream
 from nntrain.core.scratch import ScratchOwner
-from nntrain.errors import ConfigError
+from nntrain.errors import ConfigError, KeyPath, NntrainError
 from nntrain.registry import Registered, Registry
 
 
@@ -89,13 +89,22 @@ class Layer(ScratchOwner):
         couples_rows: whether an output row depends on other rows of the batch, as in batch norm. Where the batch is
             cut, such a layer gathers what it needs of the other parts from the context's ``peers``.
         needs_input_gradient: False where nothing before the layer can learn; ``backward`` may then return None.
+        keeps_output: whether ``forward`` gives memory of the layer's own, in training and outside; where it may be a
+            view of the input, as in flatten, it does not.
+        at: key path of the layer in the config, where it comes from one.
+        shapes: of an input and an output, once the layer is built.
+        sized_by: the argument that decides how large the layer is, where there is one.
     """
 
     couples_rows: ClassVar[bool] = False
     is_container: ClassVar[bool] = False
+    keeps_output: ClassVar[bool] = False
 
     name: str = ""
     seed: int = 0
+    at: KeyPath | None = None
+    shapes: tuple[Shape, Shape] | None = None
+    sized_by: str = ""
     needs_input_gradient: bool = True
 
     def build(self, in_shape: Shape) -> Shape:
@@ -105,6 +114,24 @@ class Layer(ScratchOwner):
             ConfigError: the layer cannot take this shape.
         """
         raise TypeError(f"{type(self).__name__} does not implement build")
+
+    def set_up(self, in_shape: Shape) -> Shape:
+        """Build the layer, as whoever holds it does; return the output's shape.
+
+        Raises:
+            ConfigError: the layer cannot take this shape, or the output is more than the machine's memory.
+            ResourceError: it is more than this process may take.
+        """
+        try:
+            out_shape = self.build(in_shape)
+            if isinstance(out_shape, tuple):  # a user's layer may return anything
+                self.refuse_too_large(f"an output of {shape_text(out_shape)} for each row", math.prod(out_shape))
+        except NntrainError as error:
+            if self.at is not None:
+                error.stands_at(self.at)
+            raise
+        self.shapes = in_shape, out_shape
+        return out_shape
 
     def forward(self, x: Array, ctx: Context) -> Array:
         """Return the layer's output for a batch ``x`` of shape (B, \\*in_shape)."""
@@ -144,9 +171,39 @@ class Layer(ScratchOwner):
         """Declare a parameter during ``build``; its ``value`` and ``grad`` exist once the network is made."""
         kind = {"trainable": trainable, "penalized": penalized, "rowwise": rowwise}
         parameter = Parameter(name, shape, initializer, **kind, fans=fans)
-        refuse_too_large(parameter.size, self.dtype.itemsize)  # before layers behind it take memory for its width
+        with_gradient = f"a {name} of {shape_text(shape)}{' with its gradient' if trainable else ''}"
+        self.refuse_too_large(with_gradient, parameter.size * (1 + trainable))
         self.parameters.append(parameter)
         return parameter
+
+    def refuse_too_large(self, what: str, numbers: int, argument: str = "") -> None:
+        """Refuse the layer where no memory can hold so many numbers that it takes.
+
+        Args:
+            what: it takes them for, as the beginning of a sentence.
+            numbers: how many.
+            argument: of the layer that is to be smaller; ``sized_by`` where left out.
+
+        Raises:
+            ConfigError: they are more than the machine's memory.
+            ResourceError: they are more than this process may take.
+        """
+        place = f"{self.name}: " if self.name else ""
+        help = "make it smaller, or the layers before it"
+        refuse_too_large(f"{place}{what}", numbers * self.dtype.itemsize, help, self.key_path(argument))
+
+    def key_path(self, argument: str = "") -> KeyPath | None:
+        """Return where in the config an argument stands, ``sized_by`` where left out; None for a layer of no config."""
+        argument = argument or self.sized_by
+        return (*self.at, argument) if self.at is not None and argument else self.at
+
+    def kept_numbers(self, training: bool) -> int:
+        """Return how many numbers of each row of a batch the layer, which is built, keeps at the least.
+
+        Args:
+            training: whether in training, or outside.
+        """
+        return math.prod(self.shapes[1]) if self.keeps_output and self.shapes is not None else 0
 
     def follow(self, before: Layer) -> None:
         """Note, both being built, that the layer stands right behind another one, whose output nothing else reads."""
@@ -174,6 +231,7 @@ class Layer(ScratchOwner):
         self.needs_input_gradient = True
         self.release()
         self.parameters.clear()
+        self.shapes = None
         self.__dict__.pop("_noise", None)
         self.__dict__.pop("_bits", None)
 

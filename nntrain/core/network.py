@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -12,11 +13,11 @@ import numpy as np
 from nntrain.core.array import Array, Shape
 from nntrain.core.initializers import first_values
 from nntrain.core.layer import INFERENCE, LAYERS, Context, Layer
-from nntrain.core.memory import refuse_too_large
+from nntrain.core.memory import refuse_too_large, size_text
 from nntrain.core.parameter import Parameter, ParameterStore
 from nntrain.core.rng import stream
-from nntrain.core.tracing import Trace, leaves, trace
-from nntrain.errors import ConfigError
+from nntrain.core.tracing import Measurement, Trace, leaves, measure
+from nntrain.errors import ConfigError, KeyPath
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,7 @@ class Network:
         dtype: float32 in training, float64 in gradient checks.
         shared: the store of the network this one is a replica of.
         input_gradient: whether ``backward`` returns the gradient of the input, which costs a product more.
+        examine: is called when all layers are built and no memory is taken yet, and may refuse the network.
 
     Raises:
         ConfigError: a layer cannot take the shape it gets, one layer stands at two places, or memory is too small.
@@ -71,6 +73,7 @@ class Network:
         dtype: Any = np.float32,
         shared: ParameterStore | None = None,
         input_gradient: bool = False,
+        examine: Callable[[Network], None] | None = None,
     ) -> None:
         refuse_shared_layers(root)
         self._blueprint = copy.deepcopy(root)
@@ -82,11 +85,13 @@ class Network:
         name_children(root, "")
         for layer in root.walk():
             layer.bind(layer.name, self.dtype, seed)
-        self.out_shape = root.build(in_shape)
+        self.out_shape = root.set_up(in_shape)
         if not input_gradient:
             root.skip_input_gradient()
         parameters = self._named_parameters()
-        refuse_too_large(sum(parameter.size for parameter in parameters), self.dtype.itemsize)
+        self._refuse_too_many()
+        if examine is not None:
+            examine(self)
         self.store = ParameterStore(parameters, self.dtype, shared)
         if shared is None:
             self.initialize(seed)
@@ -98,6 +103,59 @@ class Network:
                 parameter.name = f"{layer.name}.{parameter.name}" if layer.name else parameter.name
                 parameters.append(parameter)
         return parameters
+
+    def _refuse_too_many(self) -> None:
+        """Refuse a network whose weights and gradients alone are more than there is memory for."""
+        sizes = [(layer, sum(parameter.size for parameter in layer.parameters)) for layer in self.root.walk()]
+        largest, most = max(sizes, key=lambda pair: pair[1])
+        count = sum(size for _, size in sizes)
+        what = f"a network of {count:,} parameters ({most:,} of them in {told(largest)}) with their gradients"
+        needed = (count + self.trainable_count) * self.dtype.itemsize
+        refuse_too_large(what, needed, "make the layers smaller", largest.key_path())
+
+    @property
+    def trainable_count(self) -> int:
+        """How many numbers are trained; known as soon as all layers are built."""
+        return sum(p.size for layer in self.root.walk() for p in layer.parameters if p.trainable)
+
+    def kept_by_layer(self, training: bool) -> list[tuple[Layer, int]]:
+        """Return each layer with the bytes that it keeps at the least of each row of a batch.
+
+        It is known as soon as all layers are built, of their shapes alone.
+
+        Args:
+            training: whether in training, or outside.
+        """
+        return [(layer, layer.kept_numbers(training) * self.dtype.itemsize) for layer in self.layers]
+
+    def refuse_rows(
+        self, rows: int, *, training: bool, beside: int = 0, at: KeyPath | None = None, of_process: int | None = None
+    ) -> None:
+        """Refuse batches of so many rows where the least that the layers keep of them is more than there is memory for.
+
+        Args:
+            rows: of a batch.
+            training: whether in training, or outside.
+            beside: bytes of weights, gradients and what the optimizer keeps.
+            at: key path in the config of what decides on the rows; left out: the layer that keeps most is to blame.
+            of_process: rows of them that this process has; all where left out.
+        """
+        kept = self.kept_by_layer(training)
+        layer, most = max(kept, key=lambda pair: pair[1], default=(self.root, 0))
+        each = sum(size for _, size in kept)
+        of_rows = f"{rows:,} rows of a batch" if rows > 1 else "one row of a batch"
+        what = f"what the layers keep of {of_rows} ({size_text(most)} a row in {told(layer)})"
+        what += " beside weights and gradients" if beside else ""
+        own = None if of_process is None else of_process * each + beside
+        help = "make the layers smaller" if at is None else "make it smaller"
+        refuse_too_large(what, rows * each + beside, help, layer.key_path() if at is None else at, own)
+
+    @property
+    def flops(self) -> int:
+        """Floating-point operations of a row's forward pass."""
+        if all(layer.shapes is not None for layer in self.layers):
+            return sum(layer.flops(*layer.shapes) for layer in self.layers if layer.shapes is not None)
+        return sum(row.flops for row in self.table())  # a user's container may build its layers in its own way
 
     @property
     def layers(self) -> list[Layer]:
@@ -168,9 +226,14 @@ class Network:
 
     @cached_property
     def _rows(self) -> list[LayerRow]:
-        traced = trace(self)
+        traced = self.measured.layers
         shown = {id(layer) for layer in leaves(traced[0].layer)}
         return [_row(found) for found in traced if id(found.layer) in shown]
+
+    @cached_property
+    def measured(self) -> Measurement:
+        """What passes through a freshly built copy show, made once."""
+        return measure(self)
 
 
 def _row(found: Trace) -> LayerRow:
@@ -178,6 +241,11 @@ def _row(found: Trace) -> LayerRow:
     own = sum(parameter.size for inner in layer.walk() for parameter in inner.parameters)
     flops = layer.flops(found.in_shape, found.out_shape)
     return LayerRow(layer.name, LAYERS.name_of(layer), found.out_shape, own, flops, found.activation_bytes)
+
+
+def told(layer: Layer) -> str:
+    """Return what messages call a layer: its name, or its kind where it is all of a network."""
+    return layer.name or LAYERS.name_of(layer)
 
 
 def refuse_shared_layers(root: Layer) -> None:

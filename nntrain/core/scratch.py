@@ -3,11 +3,48 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, ClassVar
 
 import numpy as np
 
 from nntrain.core.array import Array, Shape
+from nntrain.core.memory import size_text
+
+
+class _Limit:
+    """How much more scratch memory may be taken, or None for any size."""
+
+    left: int | None = None
+
+    def take(self, size: int) -> None:
+        if self.left is None:
+            return
+        if size > self.left:
+            raise MemoryError(f"Unable to allocate {size_text(size)}: {size_text(self.left)} are left")
+        self.left -= size
+
+
+_LIMIT = _Limit()
+
+
+@contextmanager
+def limited_scratch(most: int | None) -> Iterator[None]:
+    """Let all owners together take at most so many bytes inside; what is more is a MemoryError before it is taken.
+
+    The system itself often grants more than there is, and ends the process when it is used.
+
+    >>> with limited_scratch(100):
+    ...     ScratchOwner().scratch("y", (10, 10))
+    Traceback (most recent call last):
+    MemoryError: Unable to allocate 400 bytes: 100 bytes are left
+    """
+    _LIMIT.left = most
+    try:
+        yield
+    finally:
+        _LIMIT.left = None
 
 
 class ScratchOwner:
@@ -52,6 +89,7 @@ class ScratchOwner:
         memory = memories.get(key)
         size = math.prod(shape)
         if memory is None or memory.size < size or memory.dtype != wanted:
+            _LIMIT.take(size * wanted.itemsize - (0 if memory is None else memory.nbytes))
             memory = memories[key] = np.empty(size, wanted)
         array = arrays[key] = memory[:size].reshape(shape)
         return array

@@ -13,7 +13,6 @@ from typing import TypeAlias
 from nntrain.core.array import Shape
 from nntrain.core.layer import LAYERS, Layer
 from nntrain.core.network import Network
-from nntrain.core.tracing import trace
 from nntrain.layers.bidirectional import Bidirectional
 from nntrain.layers.branch import Branch
 from nntrain.layers.residual import Residual
@@ -161,7 +160,7 @@ def graph_of(network: Network) -> Graph:
     >>> [(node.title, node.shape, node.parameters) for node in graph.nodes]
     [('input', (4,), 0), ('dense_1 + relu', (3,), 15), ('output', (3,), 0)]
     """
-    traced = trace(network)
+    traced = network.measured.layers
     reader = _Reader({id(found.layer): found.out_shape for found in traced})
     root = traced[0].layer
     parts = reader.layers(root.layers) if type(root) is Sequential else reader.parts(root)

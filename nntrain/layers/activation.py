@@ -54,18 +54,16 @@ class Activation(Layer):
     until its own next forward.
 
     Attributes:
-        zero: 0 as an operand, see :meth:`constant`.
         cost: floating-point operations for one number, as ``flops`` counts them; exp and tanh count as one.
     """
 
+    keeps_output = True
     cost: ClassVar[int] = 1
 
     width: int = 1
-    zero: Array = np.zeros(())
 
     def build(self, in_shape: Shape) -> Shape:
         self.width = in_shape[-1] if in_shape else 1
-        self.zero = self.constant(0.0)
         return in_shape
 
     def constant(self, number: float) -> Array:

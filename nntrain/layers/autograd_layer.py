@@ -39,6 +39,7 @@ class AutogradLayer(Layer):
     """
 
     allocates: ClassVar[bool] = True
+    keeps_output: ClassVar[bool] = True
 
     _within: bool = False
 

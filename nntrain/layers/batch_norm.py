@@ -82,6 +82,7 @@ class BatchNorm(LeftToPool):
     """
 
     couples_rows = True
+    keeps_output = True
     is_deferred: bool = False
 
     def __init__(

@@ -46,8 +46,8 @@ class Bidirectional(Layer):
         return (self.layer, self.other)
 
     def build(self, in_shape: Shape) -> Shape:
-        out_shape = self.layer.build(in_shape)
-        self.other.build(in_shape)
+        out_shape = self.layer.set_up(in_shape)
+        self.other.set_up(in_shape)
         return (*out_shape[:-1], 2 * self.layer.units)
 
     def forward(self, x: Array, ctx: Context) -> Array:

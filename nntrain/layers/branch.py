@@ -48,7 +48,7 @@ class Branch(Layer):
         return self.branches
 
     def build(self, in_shape: Shape) -> Shape:
-        shapes = [branch.build(in_shape) for branch in self.branches]
+        shapes = [branch.set_up(in_shape) for branch in self.branches]
         comparable = {shape[:-1] if self.merge == "concatenate" else shape for shape in shapes}
         if len(comparable) > 1 or len({len(shape) for shape in shapes}) > 1 or (shapes[0] == () and len(shapes) > 1):
             raise self._mismatch(shapes)

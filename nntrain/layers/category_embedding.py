@@ -50,6 +50,9 @@ class CategoryEmbedding(Layer):
     (6,)
     """
 
+    keeps_output = True
+    sized_by = "dimensions"
+
     def __init__(
         self,
         columns: Annotated[list[Annotated[int, Ge(0)]], MinLen(1)],

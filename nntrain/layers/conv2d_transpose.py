@@ -71,11 +71,17 @@ class Conv2dTranspose(WindowProducts):
         if len(in_shape) != 3 or min(in_shape) < 1:
             raise self.shape_error("images of shape (height, width, channels)", in_shape)
         kernel, channels = per_axis(self.kernel), in_shape[-1]
-        self.windows = Windows.of(kernel, per_axis(self.stride), (1, 1), self.padding)
+        stride = per_axis(self.stride)
+        if self.padding == "valid":  # a single place is spread no further than the kernel reaches, whatever the stride
+            axes = zip(stride, kernel, in_shape[:-1], strict=True)
+            stride = tuple(min(step, reach + 1) if count == 1 else step for step, reach, count in axes)
+        self.windows = Windows.of(kernel, stride, (1, 1), self.padding)
         fans = (math.prod(kernel) * channels, math.prod(kernel) * self.filters)
         self._add_parameters((*kernel, self.filters, channels), self.filters, fans)
+        if math.prod(self.windows.stride) > max(self.filters, math.prod(kernel)):
+            self.sized_by = "stride"
         out_shape = (*self._sizes(in_shape[:-1]), self.filters)
-        return out_shape if self.activation is None else self.activation.build(out_shape)
+        return out_shape if self.activation is None else self.activation.set_up(out_shape)
 
     def _sizes(self, counts: Shape) -> Shape:
         if self.padding == "same":

@@ -6,6 +6,7 @@ import math
 
 from nntrain.core.array import Array, Shape
 from nntrain.core.layer import Context
+from nntrain.core.memory import shape_text
 from nntrain.core.steps import clear_padding, window_lengths
 from nntrain.core.windows import Windows
 from nntrain.layers.depthwise import (
@@ -32,13 +33,15 @@ class Convolution(WindowProducts):
             them.
     """
 
-    filters: int
     padding: str
     lengths: Array | None
     kept: Array | None
 
     def _build(self, in_shape: Shape, kernel: Shape, stride: Shape, dilation: Shape) -> Shape:
         *sizes, channels = in_shape
+        # Beyond the input a stride leads nowhere, and a window of one place has no gaps, however large the numbers are.
+        stride = tuple(min(step, size + 1) for step, size in zip(stride, sizes, strict=True))
+        dilation = tuple(1 if places == 1 else gap for places, gap in zip(kernel, dilation, strict=True))
         self.windows = Windows.of(kernel, stride, dilation, self.padding)
         counts = self.windows.counts(tuple(sizes))
         if 0 in counts:
@@ -50,8 +53,25 @@ class Convolution(WindowProducts):
         places = self.windows.places
         fans = (places * channels // self.groups, places * self.filters // self.groups)
         self._add_parameters((*kernel, channels // self.groups, self.filters), self.filters, fans)
+        self._refuse_large_windows(in_shape, counts)
         out_shape = (*counts, self.filters)
-        return out_shape if self.activation is None else self.activation.build(out_shape)
+        return out_shape if self.activation is None else self.activation.set_up(out_shape)
+
+    def _refuse_large_windows(self, in_shape: Shape, counts: Shape) -> None:
+        """Refuse what a single row takes on its way through the layer, where no memory can hold it."""
+        *sizes, channels = in_shape
+        padded, places = self.windows.padded(tuple(sizes)), self.windows.places
+        argument = "kernel" if set(self.windows.dilation) == {1} else "dilation"
+        if self.windows.is_padded:
+            shape = shape_text((*padded, channels))
+            self.refuse_too_large(f"an input of {shape} with its padding", math.prod(padded) * channels, argument)
+        if self.is_depthwise or self.windows.is_pointwise:
+            return
+        count, width = math.prod(counts), places * (channels // self.blocks)
+        if self._goes_by_lines(self.windows, channels, self.filters):
+            count, width = padded[0] * counts[1], self.windows.kernel[1] * channels
+        matrix = f"a matrix of {count:,} windows of {width:,} numbers for each row"
+        self.refuse_too_large(matrix, count * width, argument)
 
     def _fitting(self) -> str:
         """Return what a kernel that reaches beyond the input needs."""

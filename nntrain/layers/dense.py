@@ -36,6 +36,9 @@ class Dense(Layer):
     (16,)
     """
 
+    keeps_output = True
+    sized_by = "units"
+
     def __init__(
         self,
         units: Annotated[int, Ge(1)],
@@ -63,7 +66,7 @@ class Dense(Layer):
             self.offset = self.add_parameter("bias", (self.units,), self.bias_initializer, penalized=False, fans=fans)
         self.ones = np.ones(1, self.dtype)
         out_shape = (*in_shape[:-1], self.units)
-        return out_shape if self.activation is None else self.activation.build(out_shape)
+        return out_shape if self.activation is None else self.activation.set_up(out_shape)
 
     def forward(self, x: Array, ctx: Context) -> Array:
         self.x = as_rows(self, x, "x")

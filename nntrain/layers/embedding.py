@@ -36,6 +36,9 @@ class Embedding(Layer):
     ((12, 8), (12, 8))
     """
 
+    keeps_output = True
+    sized_by = "dimensions"
+
     def __init__(
         self,
         vocabulary: Annotated[int, Ge(1)],

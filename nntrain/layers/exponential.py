@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar
 import numpy as np
 from annotated_types import Gt
 
-from nntrain.core.array import Array
+from nntrain.core.array import Array, Shape
 from nntrain.core.layer import LAYERS, Context
 from nntrain.layers.activation import Activation
 
@@ -22,6 +22,12 @@ class ScaledExponential(Activation):
 
     scale: float = 1.0
     alpha: float = 1.0
+    zero: Array = np.zeros(())
+
+    def build(self, in_shape: Shape) -> Shape:
+        super().build(in_shape)
+        self.zero = self.constant(0.0)
+        return in_shape
 
     def forward(self, x: Array, ctx: Context) -> Array:
         # min(x, 0) first, so that exp of a large x is never taken

@@ -15,6 +15,8 @@ from nntrain.layers.rows import reshaped
 class GlobalPool(Layer):
     """Base: all positions of an example in one; of a padded sequence the true steps only, and 0 where it has none."""
 
+    keeps_output = True
+
     def build(self, in_shape: Shape) -> Shape:
         if len(in_shape) < 2 or min(in_shape) < 1:
             raise self.shape_error("examples of shape (..., features) with an axis of positions at least", in_shape)

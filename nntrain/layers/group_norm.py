@@ -37,6 +37,8 @@ class GroupNorm(Layer):
     (14, 14, 32)
     """
 
+    keeps_output = True
+
     def __init__(self, groups: Annotated[int, Ge(1)], epsilon: Epsilon = 1e-5, affine: bool = True) -> None:
         self.groups = groups
         self.epsilon = epsilon

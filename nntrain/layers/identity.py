@@ -18,6 +18,7 @@ class Identity(Activation):
     [[-1.0, 2.0]]
     """
 
+    keeps_output = False
     cost: ClassVar[int] = 0
 
     def forward(self, x: Array, ctx: Context) -> Array:

@@ -22,6 +22,8 @@ class LastStep(Layer):
     (3,)
     """
 
+    keeps_output = True
+
     def build(self, in_shape: Shape) -> Shape:
         if len(in_shape) != 2 or 0 in in_shape:
             raise self.shape_error("sequences of shape (steps, features)", in_shape)

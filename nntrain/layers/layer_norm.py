@@ -31,6 +31,8 @@ class LayerNorm(Layer):
     (3,)
     """
 
+    keeps_output = True
+
     def __init__(self, epsilon: Epsilon = 1e-5, affine: bool = True) -> None:
         self.epsilon = epsilon
         self.affine = affine

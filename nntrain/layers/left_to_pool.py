@@ -23,6 +23,9 @@ class LeftToPool(Layer):
         super().bind(name, dtype, seed)
         self.hands_over = False
 
+    def kept_numbers(self, training: bool) -> int:
+        return 0 if self.hands_over else super().kept_numbers(training)
+
     def hand_over(self, shape: Shape) -> bool:
         """Leave work to a max pool with outputs (B, \\*shape), if there is any to leave; return whether."""
         raise TypeError(f"{type(self).__name__} does not implement hand_over")

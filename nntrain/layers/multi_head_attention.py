@@ -46,6 +46,8 @@ class MultiHeadAttention(Layer):
     (5, 8)
     """
 
+    keeps_output = True
+
     def __init__(
         self,
         heads: Annotated[int, Ge(1)],
@@ -76,11 +78,19 @@ class MultiHeadAttention(Layer):
             initial = self.bias_initializer
             self.offset = self.add_parameter("bias", (3 * width,), initial, penalized=False, fans=fans)
             self.output_offset = self.add_parameter("output_bias", (width,), initial, penalized=False, fans=fans)
+        pairs = f"attention between all pairs of {steps:,} steps in {self.heads:,} heads"
+        self.refuse_too_large(f"{pairs} for each row", self.heads * steps * steps)
         self.factor = 1.0 / math.sqrt(width // self.heads)
         self.ones = np.ones((1, steps), self.dtype)
-        # Scores lie as (keys, queries): the softmax then runs down the columns, whole rows of numbers at a time.
-        self.later = np.tril(np.full((steps, steps), MASKED, self.dtype), -1) if self.causal else None
+        self.later: Array | None = None
         return in_shape
+
+    def kept_numbers(self, training: bool) -> int:
+        if self.shapes is None:
+            return 0
+        steps, width = self.shapes[0]
+        of_pairs = self.heads * steps * steps * (3 if self.dropout else 1) if training else 0
+        return of_pairs + 5 * steps * width  # queries, keys, values; what the heads see; the output
 
     def forward(self, x: Array, ctx: Context) -> Array:
         self.x = as_rows(self, without_padding(self, x, ctx.lengths, "x"), "x")
@@ -105,6 +115,9 @@ class MultiHeadAttention(Layer):
         scores = (batch, self.heads, steps, steps)
         if ctx.training:
             self.weights = self.scratch("weights", scores)
+        if self.causal and (self.later is None or len(self.later) < steps):  # not in build: no network is refused late
+            # Scores lie as (keys, queries): the softmax then runs down the columns, whole rows of numbers at a time.
+            self.later = np.tril(np.full((steps, steps), MASKED, self.dtype), -1)
         hidden = self._hidden_keys(steps, ctx)
         self.kept = keep_factors(self, ctx, scores, self.dropout) if ctx.training and self.dropout else None
         for part in self._parts(shape):

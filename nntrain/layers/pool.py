@@ -26,6 +26,7 @@ class Pool(Layer):
         strides: from a window to the next along these axes.
     """
 
+    keeps_output = True
     axes: ClassVar[int]
     padding: Padding
     sizes: tuple[int, ...]
@@ -58,7 +59,8 @@ class Pool(Layer):
             self.place(x.shape[1:])
         self.lengths = self.new_lengths = ctx.lengths
         if ctx.lengths is not None:
-            self.new_lengths = window_lengths(self, ctx.lengths, self.sizes[0], self.strides[0], 1, self.padding)
+            steps = self.windows[0]
+            self.new_lengths = window_lengths(self, ctx.lengths, steps.pool, steps.stride, 1, self.padding)
             ctx.lengths = self.new_lengths
 
     @property

@@ -44,6 +44,8 @@ class PositionalEncoding(Layer):
     ((2, 3), [[[0.0, 1.0, 0.0], [0.8399999737739563, 0.5400000214576721, 0.0]]])
     """
 
+    keeps_output = True
+
     def __init__(
         self,
         kind: Literal["sinusoidal", "learned"] = "sinusoidal",
@@ -67,13 +69,18 @@ class PositionalEncoding(Layer):
             raise self.shape_error(f"sequences of at most {rows} steps (its maximum)", in_shape)
         if self.kind == "learned":
             self.table = self.add_parameter("table", (rows, in_shape[1]), self.initializer, penalized=False)
-        else:
-            self.waves = sinusoids(rows, in_shape[1]).astype(self.dtype)
+        self.size = (rows, in_shape[1])
+        self.waves: Array | None = None
         return in_shape
 
     def forward(self, x: Array, ctx: Context) -> Array:
-        places = self.table.value if self.kind == "learned" else self.waves
+        places = self.table.value if self.kind == "learned" else self._sinusoids()
         return np.add(x, places[: x.shape[1]], out=self.scratch("y", x.shape))
+
+    def _sinusoids(self) -> Array:
+        if self.waves is None:  # a network that is too large takes none of its memory
+            self.waves = sinusoids(*self.size).astype(self.dtype)
+        return self.waves
 
     def backward(self, dy: Array) -> Array:
         if self.kind == "learned":

@@ -121,7 +121,9 @@ class Prelu(Activation):
             raise self.shape_error("examples of shape (..., features)", in_shape)
         shape = () if self.shared else (in_shape[-1],)
         self.slope = self.add_parameter("slope", shape, Constant(self.initial_slope), penalized=False)
-        return super().build(in_shape)
+        super().build(in_shape)
+        self.zero = self.constant(0.0)
+        return in_shape
 
     def forward(self, x: Array, ctx: Context) -> Array:
         self.x = x

@@ -79,6 +79,9 @@ class Recurrent(Layer):
         work_blocks: what a step needs besides, the gradients of the state counted.
     """
 
+    keeps_output = True
+    sized_by = "units"
+
     gates: ClassVar[tuple[str, ...]]
     sigmoids: ClassVar[int]
     kept_blocks: ClassVar[int]
@@ -125,6 +128,13 @@ class Recurrent(Layer):
         halves = [0.5] * self.sigmoids + [1.0] * (count - self.sigmoids)
         self.scales = np.array(halves, self.dtype)[:, None, None]
         return (in_shape[0], units) if self.return_sequences else (units,)
+
+    def kept_numbers(self, training: bool) -> int:
+        if self.shapes is None:
+            return 0
+        steps, features = self.shapes[0]
+        of_steps = steps * (features + 1 + self.units + self.kept_blocks * self.units)
+        return of_steps + math.prod(self.shapes[1])
 
     def raised(self) -> Sequence[float]:
         """Return what is added to the first bias of each gate."""

@@ -54,7 +54,7 @@ class Residual(Sequential):
         self.projection = None
         out_shape = super().build(in_shape)
         if self.shortcut is not None:
-            other = self.shortcut.build(in_shape)
+            other = self.shortcut.set_up(in_shape)
             if other != out_shape:
                 both = f"these give {out_shape} and {other}"
                 raise self.shape_error(f"layers and a shortcut of one output shape, and {both}", in_shape)
@@ -66,7 +66,7 @@ class Residual(Sequential):
         if out_shape != in_shape:
             self.projection = Dense(out_shape[-1], bias=False)
             self.projection.bind(f"{self.name}.projection" if self.name else "projection", self.dtype, self.seed)
-            self.projection.build(in_shape)
+            self.projection.set_up(in_shape)
         return out_shape
 
     def forward(self, x: Array, ctx: Context) -> Array:

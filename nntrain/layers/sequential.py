@@ -33,7 +33,7 @@ class Sequential(Layer):
     def build(self, in_shape: Shape) -> Shape:
         shape = in_shape
         for layer in self.layers:
-            shape = layer.build(shape)
+            shape = layer.set_up(shape)
             if not isinstance(shape, tuple):  # of a user's layer, which no type checker has seen
                 raise _no_shape(layer, shape)
         for before, layer in itertools.pairwise(self.layers):

@@ -29,6 +29,9 @@ class Upsample(Layer):
     [1.0, 1.0, 3.0, 3.0]
     """
 
+    keeps_output = True
+    sized_by = "factor"
+
     def __init__(self, factor: PerAxis = 2) -> None:
         self.factor = factor
 

@@ -78,14 +78,13 @@ class AxisWindows:
     @cached_property
     def tracks(self) -> tuple[Track, ...]:
         """The steps, by their remainder on division by ``stride``."""
+        by_remainder: list[list[tuple[int, slice]]] = [[] for _ in range(min(self.stride, self.steps))]
+        for i, tap in enumerate(self.taps):
+            start, first = divmod(tap.steps.start, self.stride)
+            by_remainder[first].append((i, slice(start, start + tap.windows.stop - tap.windows.start)))
         tracks = []
-        for first in range(min(self.stride, self.steps)):
+        for first, taps in enumerate(by_remainder):
             size = len(range(first, self.steps, self.stride))
-            taps = []
-            for i, tap in enumerate(self.taps):
-                if tap.steps.start % self.stride == first:
-                    start = tap.steps.start // self.stride
-                    taps.append((i, slice(start, start + tap.windows.stop - tap.windows.start)))
             is_covered = [place for _, place in taps] == [slice(0, size)]
             tracks.append(Track(slice(first, self.steps, self.stride), tuple(taps), is_covered))
         return tuple(tracks)
@@ -109,7 +108,11 @@ def windows_along(steps: int, pool: int, stride: int, padding: str) -> AxisWindo
     [(slice(0, 3, None), slice(0, 5, 2)), (slice(0, 2, None), slice(1, 4, 2))]
     """
     count = window_count(steps, pool, stride, 1, padding)
-    before = (pool - 1) // 2 if padding == "same" else 0
+    # Places beyond all steps are none, so that windows of any size and distance are like those of some more than steps.
+    ahead = (pool - 1) // 2 if padding == "same" else 0
+    before = min(ahead, steps)
+    pool = before + min(pool - ahead, steps + 1)
+    stride = min(stride, max(1, steps, pool))
     taps = []
     for place in range(-before, pool - before):
         first, behind = max(0, -(place // stride)), min(count, (steps - 1 - place) // stride + 1)

@@ -51,6 +51,9 @@ class WindowProducts(LeftToPool):
         blocks: products that are made for them, each for as many groups as make it worth its while.
     """
 
+    keeps_output = True
+
+    filters: int
     groups: int = 1
     blocks: int = 1
     windows: Windows
@@ -63,8 +66,13 @@ class WindowProducts(LeftToPool):
     def children(self) -> Sequence[Layer]:
         return () if self.activation is None else (self.activation,)
 
+    def kept_numbers(self, training: bool) -> int:
+        # A max pool that does the bias and the activation is given the product.
+        return 0 if self.shapes is None else math.prod(self.shapes[1])
+
     def _add_parameters(self, shape: Shape, units: int, fans: tuple[int, int]) -> None:
         self.blocks = self._count_blocks(min(shape[-2], shape[-1] // self.groups))
+        self.sized_by = "filters" if self.filters >= math.prod(shape[:-2]) else "kernel"
         self.weights = self.add_parameter("kernel", shape, self.kernel_initializer, fans=fans)
         if self.bias:
             self.offset = self.add_parameter("bias", (units,), self.bias_initializer, penalized=False, fans=fans)
@@ -72,7 +80,8 @@ class WindowProducts(LeftToPool):
 
     def _count_blocks(self, width: int) -> int:
         """Return the most blocks that divide the groups and are not narrower than a product is worth."""
-        dividing = [n for n in range(1, self.groups + 1) if self.groups % n == 0]
+        small = [n for n in range(1, math.isqrt(self.groups) + 1) if self.groups % n == 0]
+        dividing = [*small, *(self.groups // n for n in small)]
         return max(n for n in dividing if n == 1 or width * (self.groups // n) >= CHANNELS_OF_A_BLOCK)
 
     def _pieces(self, rows: int, counts: Shape, width: int) -> Iterator[slice]:

@@ -10,7 +10,7 @@ from annotated_types import Ge
 from nntrain.core.layer import Layer, LayerLike
 from nntrain.errors import ConfigError
 from nntrain.layers.sequential import Sequential
-from nntrain.models.base import ARCHITECTURES, ROWS, Architecture, Examples
+from nntrain.models.base import ARCHITECTURES, ROWS, Architecture, Examples, of_key
 from nntrain.models.convolutional import Widths
 
 
@@ -52,10 +52,11 @@ class Autoencoder(Architecture):
                 help="give it windows of a series, images, or rows of features",
             )
         specs: list[Any] = [{"name": "gaussian_noise", "standard_deviation": self.noise}] if self.noise else []
-        *outer, code = self.hidden
-        for units in outer:
-            specs += [{"name": "dense", "units": units}, self.activation]
-        specs.append({"name": "dense", "units": code})
-        for units in reversed(outer):
-            specs += [{"name": "dense", "units": units}, self.activation]
+        widths = [of_key({"name": "dense", "units": units}, "hidden", i) for i, units in enumerate(self.hidden)]
+        *outer, code = widths
+        for dense in outer:
+            specs += [dense, self.activation]
+        specs.append(code)
+        for dense in reversed(outer):
+            specs += [dense, self.activation]
         return Sequential(specs).layers

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, TypeAlias
 
 from nntrain.core.layer import Layer
 from nntrain.errors import ConfigError
 from nntrain.layers.dense import Dense
-from nntrain.registry import Registered, Registry
+from nntrain.registry import PlacedSpec, Registered, Registry
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +29,15 @@ class Examples:
 
 ROWS = Examples()
 """Rows of a table."""
+
+
+def of_key(spec: Mapping[str, Any], *keys: str | int) -> PlacedSpec:
+    """Return a layer's spec that knows which key of the architecture it is made of; errors of the layer are told there.
+
+    >>> of_key({"name": "dense", "units": 8}, "hidden", 0).at
+    ('architecture', 'hidden', 0)
+    """
+    return PlacedSpec(spec, ("architecture", *keys))
 
 
 class Architecture:

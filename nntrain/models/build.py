@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +14,7 @@ from nntrain.data.forms.base import Form
 from nntrain.errors import ConfigError
 from nntrain.layers.sequential import Sequential
 from nntrain.losses.base import Loss
-from nntrain.models.base import Architecture, Examples
+from nntrain.models.base import Architecture, Examples, of_key
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +51,18 @@ def build_network(
     task: Task,
     output_activation: str | Mapping[str, Any] | None,
     seed: int,
+    examine: Callable[[Network], None] | None = None,
 ) -> Network:
     """Return the network of an architecture for a data layout, a loss and a task.
+
+    Args:
+        architecture: gives the hidden layers.
+        layout: of the examples.
+        loss: decides on the output layer.
+        task: as well.
+        output_activation: a spec of what comes behind it, or None.
+        seed: of the first values.
+        examine: may refuse the network before it takes memory; see :class:`Network`.
 
     Raises:
         ConfigError: the architecture does not take such examples, or does not end with one output a class or target.
@@ -63,7 +73,7 @@ def build_network(
     layers.append(architecture.output_layer(units))
     if output_activation is not None and not is_implied(loss, output_activation):
         layers.append(LAYERS.build(output_activation))
-    network = Network(Sequential(layers), layout.shape, seed=seed)
+    network = Network(Sequential(layers), layout.shape, seed=seed, examine=examine)
     expected = (layout.shape[0], units) if layout.per_step else (units,)
     if network.out_shape != expected:
         remedy = "keep the number of steps" if layout.per_step else "end with flatten, global_average_pool or last_step"
@@ -89,7 +99,7 @@ def _input_layers(layout: FeatureLayout, architecture: Architecture) -> Sequence
             "categories": list(layout.embedded.values()),
             "dimensions": architecture.embedding,
         }
-        layers.append(LAYERS.build(spec))
+        layers.append(LAYERS.build(of_key(spec, "embedding")))
     if architecture.flattens and len(layout.shape) > 1 and not layout.per_step:
         layers.append(LAYERS.build("flatten"))
     return layers

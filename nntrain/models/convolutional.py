@@ -8,9 +8,9 @@ from typing import Annotated, Any, Literal
 from annotated_types import Ge, Lt, MinLen
 
 from nntrain.core.layer import Layer, LayerLike
-from nntrain.errors import ConfigError
+from nntrain.errors import ConfigError, KeyPath
 from nntrain.layers.sequential import Sequential
-from nntrain.models.base import ARCHITECTURES, ROWS, Architecture, Examples
+from nntrain.models.base import ARCHITECTURES, ROWS, Architecture, Examples, of_key
 
 Widths = Annotated[list[Annotated[int, Ge(1)]], MinLen(1)]
 
@@ -65,36 +65,44 @@ class CNN(Architecture):
     def hidden_layers(self, examples: Examples = ROWS) -> Sequence[Layer]:
         axes = "1d" if examples.axes == 2 else "2d"
         specs: list[Any] = []
-        for filters in self.filters:
-            specs += convolution(f"conv{axes}", filters, self.kernel, self.batch_norm)
+        for i, filters in enumerate(self.filters):
+            specs += convolution(f"conv{axes}", filters, self.kernel, self.batch_norm, self._key(i))
             specs.append(self.activation)
             specs += self._pooling(axes, examples)
         specs += [] if examples.per_step else [self._head(examples)]
         drop = [{"name": "dropout", "rate": self.dropout}] if self.dropout else []
-        for units in self.dense:
-            specs += [*drop, {"name": "dense", "units": units}, self.activation]
+        for i, units in enumerate(self.dense):
+            specs += [*drop, of_key({"name": "dense", "units": units}, "dense", i), self.activation]
         return Sequential([*specs, *drop]).layers
 
-    def _pooling(self, axes: str, examples: Examples) -> list[dict[str, Any]]:
+    def _pooling(self, axes: str, examples: Examples) -> list[Any]:
         if self.pool == 1 or examples.per_step:
             return []
         spec = {"name": f"max_pool{axes}", "pool": self.pool}
         # Of a sequence shorter than the window nothing would be left, and all such would get one and the same output.
-        return [spec | {"padding": "same"} if examples.ragged else spec]
+        return [of_key(spec | {"padding": "same"} if examples.ragged else spec, "pool")]
+
+    def _key(self, number: int) -> KeyPath:
+        """Return the key that decides how large a convolution is."""
+        return ("kernel",) if self.kernel > self.filters[number] else ("filters", number)
 
     def _head(self, examples: Examples) -> str:
         head = ("max" if examples.ragged else "flatten") if self.head == "auto" else self.head
         return head if head == "flatten" else f"global_{head}_pool"
 
 
-def convolution(name: str, filters: int, kernel: int, batch_norm: bool, stride: int = 1) -> list[dict[str, Any]]:
+def convolution(
+    name: str, filters: int, kernel: int, batch_norm: bool, key: KeyPath = ("filters",), stride: int = 1
+) -> list[dict[str, Any]]:
     """Return the specs of a convolution that keeps the size (over the stride), with its batch norm or its bias.
 
-    First values are He's, for the rectifiers that follow; a bias before a batch norm would have no effect.
+    It is made of a key of the architecture. First values are He's, for the rectifiers that follow; a bias before a
+    batch norm would have no effect.
     """
     spec = {"name": name, "filters": filters, "kernel": kernel, "padding": "same", "bias": not batch_norm}
     spec |= {"kernel_initializer": "he_uniform"} | ({"stride": stride} if stride > 1 else {})
-    return [spec, {"name": "batch_norm"}] if batch_norm else [spec]
+    placed = of_key(spec, *key)
+    return [placed, {"name": "batch_norm"}] if batch_norm else [placed]
 
 
 @ARCHITECTURES.register("fcn")
@@ -134,8 +142,8 @@ class FCN(Architecture):
         if len(self.filters) != len(self.kernels):
             raise ConfigError(f"fcn: kernels: expected {len(self.filters)} numbers, as many as filters")
         specs: list[Any] = []
-        for filters, kernel in zip(self.filters, self.kernels, strict=True):
-            specs += [*convolution("conv1d", filters, kernel, batch_norm=True), "relu"]
+        for i, (filters, kernel) in enumerate(zip(self.filters, self.kernels, strict=True)):
+            specs += [*convolution("conv1d", filters, kernel, batch_norm=True, key=("filters", i)), "relu"]
         specs += [] if examples.per_step else ["global_average_pool"]
         specs += [{"name": "dropout", "rate": self.dropout}] if self.dropout else []
         return Sequential(specs).layers

@@ -11,7 +11,7 @@ from nntrain.core.initializers import INITIALIZERS, InitializerLike
 from nntrain.core.layer import Layer, LayerLike
 from nntrain.layers.dense import Dense
 from nntrain.layers.sequential import Sequential
-from nntrain.models.base import ARCHITECTURES, ROWS, Architecture, Examples
+from nntrain.models.base import ARCHITECTURES, ROWS, Architecture, Examples, of_key
 
 
 @ARCHITECTURES.register("mlp")
@@ -50,15 +50,16 @@ class MLP(Architecture):
 
     def hidden_layers(self, examples: Examples = ROWS) -> Sequence[Layer]:
         specs: list[Any] = []
-        for units in self.hidden:
-            specs.append(self._dense(units))
+        for i, units in enumerate(self.hidden):
+            dense = {"name": "dense", "units": units, **self._initializers()}
+            specs.append(of_key(dense, "hidden", i))
             specs.extend(["batch_norm"] if self.batch_norm else [])
             specs.append(self.activation)
             specs.extend([{"name": "dropout", "rate": self.dropout}] if self.dropout else [])
         return Sequential(specs).layers
 
     def output_layer(self, units: int) -> Layer:
-        return self._dense(units)
+        return Dense(units, **self._initializers())
 
-    def _dense(self, units: int) -> Layer:
-        return Dense(units, kernel_initializer=self.kernel_initializer, bias_initializer=self.bias_initializer)
+    def _initializers(self) -> dict[str, Any]:
+        return {"kernel_initializer": self.kernel_initializer, "bias_initializer": self.bias_initializer}

@@ -9,7 +9,7 @@ from annotated_types import Ge, Lt
 
 from nntrain.core.layer import Layer
 from nntrain.layers.sequential import Sequential
-from nntrain.models.base import ARCHITECTURES, ROWS, Architecture, Examples
+from nntrain.models.base import ARCHITECTURES, ROWS, Architecture, Examples, of_key
 from nntrain.models.convolutional import Widths
 
 OverTime = Literal["last", "mean", "max"]
@@ -58,8 +58,8 @@ class Recurrent(Architecture):
             is_last = number == len(self.hidden) - 1
             whole = examples.per_step or not is_last or self.pooling != "last"
             spec = {"name": self.layer, "units": units, "return_sequences": whole, "truncate": self.truncate}
-            spec |= self.own_arguments()
-            specs.append({"name": "bidirectional", "layer": spec} if self.bidirectional else spec)
+            placed = of_key({**spec, **self.own_arguments()}, "hidden", number)
+            specs.append({"name": "bidirectional", "layer": placed} if self.bidirectional else placed)
             if is_last and whole and not examples.per_step:
                 specs.append(POOLING[self.pooling])
             specs += [{"name": "dropout", "rate": self.dropout}] if self.dropout else []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Annotated, Any
 
@@ -9,7 +10,7 @@ from annotated_types import Ge, Gt, Le, Lt
 
 from nntrain.core.layer import Layer
 from nntrain.layers.sequential import Sequential
-from nntrain.models.base import ARCHITECTURES, ROWS, Architecture, Examples
+from nntrain.models.base import ARCHITECTURES, ROWS, Architecture, Examples, of_key
 from nntrain.models.convolutional import Widths, convolution
 
 _Share = Annotated[float, Ge(0), Lt(1)]
@@ -69,11 +70,12 @@ class ResNet(Architecture):
         return Sequential([*body, *pooled, *_dropout(self.dropout)]).layers
 
     def _of_rows(self) -> list[Any]:
-        hidden = max(1, int(self.width * self.hidden_factor))
-        block = ["batch_norm", _dense(hidden), "relu", *_dropout(self.hidden_dropout)]
-        block += [_dense(self.width), *_dropout(self.residual_dropout)]
+        product = self.width * self.hidden_factor
+        hidden = max(1, int(product)) if math.isfinite(product) else self.width * int(self.hidden_factor)
+        block = ["batch_norm", _dense(hidden, "hidden_factor"), "relu", *_dropout(self.hidden_dropout)]
+        block += [_dense(self.width, "width"), *_dropout(self.residual_dropout)]
         blocks = [{"name": "residual", "layers": block} for _ in range(self.blocks)]
-        return [_dense(self.width), *blocks, "batch_norm", "relu"]
+        return [_dense(self.width, "width"), *blocks, "batch_norm", "relu"]
 
     def _of_sequences(self) -> list[Any]:
         specs: list[Any] = []
@@ -104,8 +106,8 @@ class ResNet(Architecture):
         return specs
 
 
-def _dense(units: int) -> dict[str, Any]:
-    return {"name": "dense", "units": units, "kernel_initializer": "he_uniform"}
+def _dense(units: int, key: str) -> dict[str, Any]:
+    return of_key({"name": "dense", "units": units, "kernel_initializer": "he_uniform"}, key)
 
 
 def _dropout(rate: float) -> list[dict[str, Any]]:

@@ -10,7 +10,7 @@ from annotated_types import Ge, Le, Lt
 from nntrain.core.layer import Layer
 from nntrain.errors import ConfigError
 from nntrain.layers.sequential import Sequential
-from nntrain.models.base import ARCHITECTURES, ROWS, Architecture, Examples
+from nntrain.models.base import ARCHITECTURES, ROWS, Architecture, Examples, of_key
 from nntrain.models.recurrent import POOLING, OverTime
 
 
@@ -65,8 +65,8 @@ class Transformer(Architecture):
             raise ConfigError(f"transformer: width: expected a multiple of heads ({self.heads}), got {self.width}")
         block = {"name": "transformer_block", "heads": self.heads, "hidden": self.hidden, "dropout": self.dropout}
         block |= {"causal": self.causal, "norm": self.norm}
-        specs: list[Any] = [{"name": "dense", "units": self.width}, "positional_encoding"]
-        specs += [block] * self.blocks
+        specs: list[Any] = [of_key({"name": "dense", "units": self.width}, "width"), "positional_encoding"]
+        specs += [of_key(block, "width" if self.hidden is None else "hidden")] * self.blocks
         specs += ["layer_norm"] if self.norm == "first" else []
         specs += [] if examples.per_step else [POOLING[self.pooling]]
         return Sequential(specs).layers

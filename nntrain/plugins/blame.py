@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from types import FrameType
 
-from nntrain.errors import ConfigError, NntrainError, bug, explain_with, quote
+from nntrain.errors import ConfigError, NntrainError, quote
+from nntrain.explaining import bug, explain_with
 from nntrain.plugins.active import active_plugins, place_of_method, plugin_of
 from nntrain.plugins.faults import described, fault_of, handled_last, is_signal, place_in
 

@@ -7,7 +7,8 @@ import signal
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
-from nntrain.errors import ConfigError, NntrainError, ResourceError, of_the_system, shorten
+from nntrain.errors import ConfigError, NntrainError, ResourceError, shorten
+from nntrain.explaining import of_the_system
 
 _FRAME = re.compile(r'^ *File "(.+)", line (\d+)', re.MULTILINE)
 

@@ -10,7 +10,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from nntrain.errors import NntrainError, RunError, escape, explained, quote, told_of
+from nntrain.errors import NntrainError, RunError, escape, quote
+from nntrain.explaining import explained, told_of
 from nntrain.runs import plain_json
 from nntrain.runs.environment import describe_environment
 from nntrain.runs.evaluation import Evaluation, chosen_folder, place_of, read_evaluations, write_evaluation

@@ -314,3 +314,13 @@ def _flops(case: LayerCase) -> None:
     network = case.network()
     flops = network.root.flops(case.in_shape, network.out_shape)
     require(isinstance(flops, int) and flops >= 0, f"flops returned {flops!r}")
+
+
+@LAYER_SUITE.check("the memory that it says it keeps is there, in training and outside")
+def _kept(case: LayerCase) -> None:
+    for ctx in (TRAINING, INFERENCE):
+        network = case.network()
+        network.forward(case.x(5), ctx)
+        said = 5 * sum(size for _, size in network.kept_by_layer(ctx.training))
+        there = sum(layer.scratch_bytes for layer in network.root.walk())
+        require(said <= there, f"keeps_output or kept_numbers says {said} bytes of 5 rows, and {there} are in scratch")

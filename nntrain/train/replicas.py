@@ -46,10 +46,10 @@ PARAMETERS_TO_SPREAD = 100_000
 
 def shard_count(network: Network, batch_size: int) -> int:
     """Return how many shards a batch is cut into: 1 for small networks, more than 2 for large batches of large ones."""
-    flops = 3 * batch_size * sum(row.flops for row in network.table())
+    flops = 3 * batch_size * network.flops
     if batch_size < 2 or flops < 2 * FLOPS_PER_SHARD:
         return 1
-    shards, least = 2, max(FLOPS_OF_MANY, FLOPS_PER_PARAMETER * network.store.size)
+    shards, least = 2, max(FLOPS_OF_MANY, FLOPS_PER_PARAMETER * network.trainable_count)
     while 2 * shards <= min(MOST_SHARDS, batch_size) and flops >= 2 * shards * least:
         shards *= 2
     return shards

@@ -144,7 +144,7 @@ def test_a_layer_that_needs_arguments_says_on_what_it_is_checked(
     attribute = "    checked_on = [({'initial': 0.5}, (3,))]\n\n    def __init__"
     (folder / "my_layers.py").write_text(text.replace("    def __init__", attribute))
     out, _ = checked(capsys, "my_layers.py", code=0)
-    assert "29 of 29" in out
+    assert "30 of 30" in out
 
 
 def test_a_layer_that_declares_to_allocate_passes_and_is_noted(

@@ -62,7 +62,7 @@ def test_check_counts_a_net_as_by_hand(folder: Path, capsys: pytest.CaptureFixtu
     assert (dense["parameters"], dense["flops"], dense["output"]) == (4 * 8 + 8, 2 * 4 * 8, [8])
     assert (relu["parameters"], relu["flops"]) == (0, 8)
     assert (output["parameters"], output["flops"], output["output"]) == (8 * 3 + 3, 2 * 8 * 3, [3])
-    # Values of 4 bytes, forward; forward, backward, and a byte each for which are positive; forward and backward.
+    # Values of 4 bytes, forward; forward and backward; and a byte each for which are positive, of up to 65,536 numbers.
     kept = [4 * 8, (4 + 4 + 1) * 8, 4 * (3 + 8)]
     assert [layer["activation_bytes"] for layer in found["layers"]] == kept
     assert found["parameters"] == 67
@@ -71,7 +71,7 @@ def test_check_counts_a_net_as_by_hand(folder: Path, capsys: pytest.CaptureFixtu
     assert found["data"]["classes"] == {"setosa": 50, "versicolor": 50, "virginica": 50}
     assert not (folder / "runs" / "iris").exists()
     shown = text(capsys, "check", "iris.yaml", "--set", "architecture.hidden=[100]")
-    assert re.search(r"^total +803 +1,500 +1.7 kB$", shown, re.MULTILINE)
+    assert re.search(r"^total +803 +1,500 +1.6 kB$", shown, re.MULTILINE)
     assert shown.endswith("iris.yaml: ok\n")
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from nntrain.errors import explained
+from nntrain.explaining import explained
 from nntrain.plugins import add_plugin
 from nntrain.runs.run import Run
 from tests.plugged import PLUGIN, project_of, told
