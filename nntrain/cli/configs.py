@@ -16,9 +16,10 @@ def user_config(output: Output, path: str, overrides: Sequence[str], plugins: Se
     """Return the config that a command line names, its plug-ins loaded and those of ``--plugin`` beside them."""
     from nntrain.config.schema import load_config
 
+    output.keep_stdout()  # a plug-in may print as soon as it is loaded
     config = load_config(path, overrides, plugins)
-    if config.plugins:
-        output.keep_stdout()
+    if not config.plugins:
+        output.give_stdout_back()
     return config
 
 
@@ -52,8 +53,8 @@ def use_plugins(output: Output, plugins: Sequence[str]) -> None:
     if plugins:
         from nntrain.config.plugging import load_plugins
 
-        load_plugins(plugins)
         output.keep_stdout()
+        load_plugins(plugins)
 
 
 def refuse_changed_plugins(run: Run, goes_on: bool) -> None:

@@ -63,10 +63,11 @@ class _Commands(click.Group):
         try:
             return super().invoke(ctx)
         except BaseException as error:
-            known = explained(error)
+            # Before click takes up what it thinks its own: Ctrl-C, an end of file, an exit, a pipe that nobody reads.
+            known = ReaderGoneError() if isinstance(error, BrokenPipeError) else explained(error)
             if known is None:
                 raise
-            raise known from error  # before click takes up what it thinks its own: Ctrl-C, the end of a file, an exit
+            raise known from error
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):

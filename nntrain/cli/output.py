@@ -30,22 +30,32 @@ class Output:
         self.quiet = False
         self._document: dict[str, Any] = {}
         self._kept: list[TextIO | None] = []
+        self._results: TextIO | None = None
 
     @property
     def stdout(self) -> TextIO | None:
         """What results are written to."""
-        return self._kept[0] if self._kept else sys.stdout
+        return self._results or (self._kept[0] if self._kept else sys.stdout)
 
     def keep_stdout(self) -> None:
-        """Keep stdout for results: what a user's code prints from now on goes to stderr."""
+        """Keep stdout for results: what a user's code writes there from now on, by any means, goes to stderr."""
         if not self._kept:
             self._kept.append(sys.stdout)
+            self._results = _moved(sys.stdout)
             sys.stdout = sys.stderr
 
     def give_stdout_back(self) -> None:
         """Let stdout be what it was before :meth:`keep_stdout`."""
-        if self._kept:
-            sys.stdout = self._kept.pop()
+        if not self._kept:
+            return
+        stdout = self._kept.pop()
+        if self._results is not None and stdout is not None:
+            with suppress(OSError, ValueError):  # what a user's code has left in it is no result either
+                stdout.flush()
+            os.dup2(self._results.fileno(), _STDOUT)
+            self._results.close()
+            self._results = None
+        sys.stdout = stdout
 
     def prepare_streams(self) -> None:
         """Let a character that the terminal's encoding lacks be shown escaped instead of failing."""
@@ -124,17 +134,39 @@ class Output:
         try:
             stream.write(text + "\n")
             stream.flush()
-        except OSError as error:
-            _send_nowhere(stream)
+        except (OSError, ValueError) as error:  # a ValueError where a user's code has closed it
+            if not stream.closed:
+                _send_nowhere(stream)
             # A notice that nobody can read is no reason to stop a training; a result that nobody gets is.
             if stream is not sys.stderr:
                 _refuse(error)
 
 
-def _refuse(error: OSError) -> NoReturn:
+def _refuse(error: OSError | ValueError) -> NoReturn:
     if isinstance(error, BrokenPipeError):
         raise ReaderGoneError from error
-    raise ResourceError(f"cannot write the result to stdout: {reason_of(error)}") from error
+    reason = reason_of(error) if isinstance(error, OSError) else "it is closed"
+    raise ResourceError(f"cannot write the result to stdout: {reason}") from error
+
+
+_STDOUT, _STDERR = 1, 2
+"""Numbers by which the system knows the streams."""
+
+
+def _moved(stdout: TextIO | None) -> TextIO | None:
+    """Return a stream to what stdout is, which stands for stderr from now on; None where it is none of the system's."""
+    try:
+        if stdout is None or stdout.fileno() != _STDOUT:
+            return None
+    except (OSError, ValueError):  # a stream in memory, or one that is closed
+        return None
+    stdout.flush()
+    moved = os.fdopen(os.dup(_STDOUT), "w", encoding=stdout.encoding, errors="backslashreplace")
+    try:
+        os.dup2(_STDERR, _STDOUT)
+    except OSError:  # it was closed before we began
+        _send_nowhere(stdout)
+    return moved
 
 
 def _send_nowhere(stream: TextIO) -> None:

@@ -14,7 +14,7 @@ from nntrain.core.arithmetic import in_training
 from nntrain.core.array import Array
 from nntrain.data.batches import Dataset
 from nntrain.errors import NumericError
-from nntrain.train.callbacks.base import Callback, EpochRow
+from nntrain.train.callbacks.base import Callback, EpochRow, tell
 from nntrain.train.evaluation import Evaluator
 from nntrain.train.gradient_watch import GradientWatch
 from nntrain.train.monitor import Mode, is_better
@@ -194,7 +194,7 @@ class Trainer:
             state.best.epoch, state.best.value = state.epoch, row[self.monitor]
             self._keep_best()
         for callback in self.callbacks:
-            callback.epoch_end(row, state)
+            tell(callback, row, state)
         told = {**row, "undefined": undefined} if undefined else row
         self.recorder.epoch(told, self._timing(time.perf_counter() - started))
         self.recorder.gradients([{"epoch": state.epoch, **layer} for layer in self._gradients])

@@ -149,6 +149,43 @@ def test_a_load_that_fails_is_no_fault_of_the_checkpoint_s(folder: Path, capsys:
     assert f"error: my_layers.py:{line}: KeyError: 1" in err
 
 
+MEDDLING = {
+    'state.stop("done", "enough")': "ends the run as 'done', expected early_stopped or finished",
+    'state.stop("interrupted", "enough")': "ends the run as 'interrupted', expected",
+    'state.stop("finished", {1})': "ends the run for the reason {1}, expected a text",
+    "state.status = None": "ends the run as null, expected",
+    "state.rate_factor = -1": "sets rate_factor to -1, expected a finite number of at least 0",
+    "state.rate_factor = None": "sets rate_factor to null, expected",
+    "state.epoch = 0": "changes epoch of the state, expected at most stop(...) and rate_factor",
+    "state.epoch = np.int64(state.epoch)": "changes epoch of the state",
+    "state.best = None": "changes best of the state",
+    "yield": "makes a generator, and does nothing",
+    "import os; os.chdir('/')": "changes the current folder, from which all names of files begin",
+}
+
+
+@pytest.mark.parametrize("statement", MEDDLING)
+def test_what_a_callback_may_not_change(folder: Path, statement: str, capsys: pytest.CaptureFixture[str]) -> None:
+    text = KEEPER.replace("  # here", "").replace("state):\n", "state):  # here\n", 1)
+    text = text.replace("self.kept = {later}", statement).replace("{given}", '{"kept": 0}')
+    line = project_of(folder, text, "callbacks: [keeper]")
+    err = told(capsys, "fit", "config.yaml", "-q", "--run-dir", "run", code=2)
+    message = f"my_layers.py:{line}: callback 'keeper': epoch_end {MEDDLING[statement]}"
+    assert f"error: {message}" in err
+    assert Run.open(folder / "run").info["stop_reason"].startswith(message)
+    assert Path.cwd() == folder
+
+
+@pytest.mark.parametrize(
+    "statement", ["row.clear()", 'row["train_loss"] = {1}', "state.rate_factor *= np.float32(0.5)"]
+)
+def test_what_a_callback_may_do_harms_nobody(folder: Path, statement: str) -> None:
+    text = KEEPER.replace("self.kept = {later}", statement).replace("{given}", '{"kept": 0}')
+    project_of(folder, text, "callbacks: [keeper, {name: reduce_on_plateau, monitor: train_loss}]")
+    assert command(["fit", "config.yaml", "-q", "--run-dir", "run"]) == 0
+    assert [row["train_loss"] > 0 for row in Run.open(folder / "run").read_metrics()] == [True, True]
+
+
 # --- optimizers and schedules
 
 RULE = '''
