@@ -399,7 +399,8 @@ def test_numbers_beyond_the_input_are_as_good_as_smaller_ones(folder: Path, larg
             "architecture.activation: last_step_1: last",
         ),
         (
-            network(ROWS, "mlp") + "output_activation: last_step\nloss: mse\n",
+            network(ROWS.replace("kind", "kind, task: classification"), "mlp")
+            + "output_activation: last_step\nloss: mse\n",
             (3, 20),
             "output_activation: last_step_1: last_step needs sequences",
         ),

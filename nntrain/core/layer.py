@@ -116,7 +116,7 @@ class Layer(ScratchOwner):
         raise TypeError(f"{type(self).__name__} does not implement build")
 
     def set_up(self, in_shape: Shape) -> Shape:
-        """Build the layer, as whoever holds it does; return the output's shape.
+        """Build the layer and return the output's shape: what a network, or a layer of layers, calls.
 
         Raises:
             ConfigError: the layer cannot take this shape, or the output is more than the machine's memory.

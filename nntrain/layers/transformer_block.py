@@ -65,6 +65,7 @@ class TransformerBlock(Sequential):
         for child in self.layers:
             for layer in child.walk():
                 layer.bind(layer.name, self.dtype, self.seed)
+                layer.at = layer.at or self.at
         return super().build(in_shape)
 
     def _made(self, features: int) -> list[Layer]:

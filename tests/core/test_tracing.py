@@ -49,6 +49,12 @@ def test_memory_of_a_step(layers: list[Any], in_shape: tuple[int, ...], rows: in
     assert step_bytes(network, rows) == pytest.approx(scratch_after(network, rows), rel=tolerance)
 
 
+@pytest.mark.parametrize(("layers", "in_shape"), NETWORKS)
+def test_flops_of_a_row_are_known_without_a_pass(layers: list[Any], in_shape: tuple[int, ...]) -> None:
+    network = network_of(layers, in_shape)
+    assert network.flops == sum(row.flops for row in network.table()) > 0
+
+
 def test_memory_by_hand() -> None:
     rows = network_of([DENSE, "tanh", {"name": "dense", "units": 3}], (4,)).table()
     # y; y and dx; y and dx. The first layer gives no gradient of its input.

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 
 from nntrain.config.annotations import plain_type
 from nntrain.core.array import Shape
-from nntrain.core.layer import LAYERS
+from nntrain.core.layer import LAYERS, Context
 from nntrain.core.network import Network
 from nntrain.errors import ConfigError
 
@@ -80,3 +81,31 @@ def test_a_config_holds_one_integer_or_two(value: Any, fits: bool) -> None:
         return
     with pytest.raises(ValidationError):
         adapter.validate_python(value)
+
+
+@pytest.mark.parametrize(
+    ("name", "in_shape", "arguments"),
+    [
+        ("conv1d", (5, 2), {"kernel": 2, "filters": 3}),
+        ("conv2d", (5, 5, 2), {"kernel": 1, "filters": 3, "dilation": 10**31}),
+        ("conv2d_transpose", (1, 1, 2), {"kernel": 3, "filters": 2}),
+    ],
+)
+def test_a_stride_beyond_the_input_is_as_good_as_a_smaller_one(
+    name: str, in_shape: Shape, arguments: dict[str, Any]
+) -> None:
+    outputs, gradients = [], []
+    for stride in (7, 10**31):
+        network = built(name, in_shape, stride=stride, **arguments)
+        lengths = np.array([in_shape[0]] * 3)
+        network.store.begin_step()
+        outputs.append(network.forward(np.ones((3, *in_shape), np.float32), Context(training=True, lengths=lengths)))
+        network.backward(np.ones_like(outputs[-1]))
+        gradients.append(network.store.grad)
+    np.testing.assert_array_equal(outputs[0], outputs[1])
+    np.testing.assert_array_equal(gradients[0], gradients[1])
+
+
+def test_many_groups_are_divided_at_once() -> None:
+    network = built("conv1d", (1, 1_000_000), kernel=1, filters=1_000_000, groups=1_000_000)
+    assert network.out_shape == (1, 1_000_000)

@@ -178,8 +178,8 @@ def test_global_max_pool_gives_the_first_of_equal_values_all() -> None:
     assert dx.tolist() == [[[0.0, 7.0], [2.0, 0.0], [0.0, 0.0]]]
 
 
-@settings(max_examples=100, deadline=None)
-@given(st.integers(1, 12), st.integers(1, 5), st.integers(1, 5), st.sampled_from(["valid", "same"]))
+@settings(max_examples=200, deadline=None)
+@given(st.integers(1, 12), st.integers(1, 30), st.integers(1, 30), st.sampled_from(["valid", "same"]))
 def test_every_place_of_every_window_is_in_one_tap(steps: int, pool: int, stride: int, padding: str) -> None:
     windows = windows_along(steps, pool, stride, padding)
     before = (pool - 1) // 2 if padding == "same" else 0
@@ -252,3 +252,23 @@ def test_flatten_and_reshape_write_zeros_for_padding() -> None:
         assert behind is None
         np.testing.assert_array_equal(y, np.where(there[..., None], x, 0).reshape(shape))
         np.testing.assert_array_equal(dx, np.where(there[..., None], dy.reshape(x.shape), 0))
+
+
+def test_windows_of_any_size_and_distance_are_found_at_once() -> None:
+    whole = windows_along(20_000, 20_000, 20_000, "valid")
+    assert (whole.count, len(whole.taps), len(whole.tracks)) == (1, 20_000, 20_000)
+    beyond = windows_along(5, 10**31, 10**31, "same")
+    assert (beyond.count, beyond.starts.tolist(), beyond.ends.tolist(), len(beyond.taps)) == (1, [0], [5], 5)
+    assert windows_along(5, 10**31, 1, "valid").count == 0
+
+
+@pytest.mark.parametrize("padding", ["valid", "same"])
+def test_padded_sequences_under_windows_of_any_distance(padding: str) -> None:
+    """Lengths are counted by NumPy, which takes no number of 31 digits."""
+    lengths = []
+    for stride in (9, 10**31):
+        pool = LAYERS.build({"name": "average_pool1d", "pool": 2, "stride": stride, "padding": padding})
+        ctx = Context(lengths=np.array([5, 1, 0]))
+        Network(pool, (5, 1)).root.forward(np.ones((3, 5, 1), np.float32), ctx)
+        lengths.append(ctx.lengths.tolist())
+    assert lengths[0] == lengths[1] == ([1, 1, 0] if padding == "same" else [1, 0, 0])
