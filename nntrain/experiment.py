@@ -212,6 +212,10 @@ def assemble(config: Config, fold: int | None = None) -> Experiment:
     refuse_pending(config)
     planned = plan(config)
     task_hint = None if planned.loss is None else planned.loss.implied_task
+    if config.plugins and planned.loss is not None and config.data.task == "auto":
+        from nntrain.trial import try_task
+
+        try_task(planned.loss)
     with errors_placed(config, "data"):
         prepared = prepare(
             data_options(config),
@@ -234,18 +238,27 @@ def assemble(config: Config, fold: int | None = None) -> Experiment:
     metrics = planned.metrics if planned.metrics is not None else build_metrics(specs)
     _check_metrics(config, metrics, prepared)
     layout = FeatureLayout.of(prepared.preprocessing.form)
+    if config.plugins:
+        from nntrain.trial import try_outputs
+
+        try_outputs(loss, prepared.task)
     with errors_placed(config, "architecture"):
         network = build_network(
             planned.architecture, layout, loss, prepared.task, config.output_activation, config.seed
         )
     if config.plugins:
-        from nntrain.trial import try_callbacks, try_layers, try_loss, try_optimizer
-
-        try_layers(network)
-        try_loss(loss, prepared.train.labels().target)
-        try_optimizer(OPTIMIZERS.build(config.optimizer), config.epochs)
-        try_callbacks(build_callbacks(config))
+        _try(config, network, loss, prepared)
     return Experiment(config, prepared, network, loss, loss_spec, metrics, specs, prepared.preprocessing.decode)
+
+
+def _try(config: Config, network: Network, loss: Loss, prepared: Prepared) -> None:
+    """Let what plug-ins have put into an experiment work on next to nothing."""
+    from nntrain.trial import try_callbacks, try_layers, try_loss, try_optimizer
+
+    try_layers(network)
+    try_loss(loss, prepared.train.labels().target)
+    try_optimizer(OPTIMIZERS.build(config.optimizer), config.epochs)
+    try_callbacks(build_callbacks(config))
 
 
 def _complete(kind: str, spec: str | dict[str, Any]) -> Any:

@@ -21,9 +21,9 @@ class Undefined(Exception):  # noqa: N818 - it is an answer, not an error
     """The metric has no value for these predictions; the text is the reason."""
 
 
-@dataclass
+@dataclass(frozen=True)
 class Predictions:
-    """Predictions beside the truth.
+    """Predictions beside the truth, which no metric can change: all of them are shown the same.
 
     Attributes:
         task: what was predicted.
@@ -40,6 +40,14 @@ class Predictions:
     output: Array
     weight: Array | None = None
     is_probability: bool = True
+
+    def __post_init__(self) -> None:
+        for name in ("target", "output", "weight"):
+            values = getattr(self, name)
+            if values is not None:
+                shown = values.view()
+                shown.flags.writeable = False
+                object.__setattr__(self, name, shown)
 
     @cached_property
     def predicted(self) -> Array:
@@ -137,7 +145,7 @@ def _finite_value(metric: Metric, predictions: Predictions) -> float:
     value = metric(predictions)
     try:
         value = float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         from nntrain.plugins import place_of_method
 
         place = place_of_method(type(metric), "__call__")
