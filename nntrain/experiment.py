@@ -226,6 +226,10 @@ def assemble(config: Config, fold: int | None = None) -> Experiment:
         checked(data_options(config), config.resolve_path)
     checks.end()
     task_hint = None if planned.loss is None else planned.loss.implied_task
+    if config.plugins and planned.loss is not None and config.data.task == "auto":
+        from nntrain.trial import try_task
+
+        try_task(planned.loss)
     with checks.next(), errors_placed(config, "data"):
         prepared = prepare(
             data_options(config),
@@ -254,6 +258,10 @@ def assemble(config: Config, fold: int | None = None) -> Experiment:
         check_metrics(config, metrics, prepared)
     checks.end()
     layout = FeatureLayout.of(prepared.preprocessing.form)
+    if config.plugins:
+        from nntrain.trial import try_outputs
+
+        try_outputs(loss, prepared.task)
     with errors_placed(config, "architecture"), memory_placed(config):
         network = build_network(
             planned.architecture,
@@ -266,15 +274,20 @@ def assemble(config: Config, fold: int | None = None) -> Experiment:
         )
     check_codes(config, network, prepared)
     if config.plugins:
-        from nntrain.trial import try_callbacks, try_layers, try_loss, try_optimizer
-
-        try_layers(network)
-        try_loss(loss, prepared.train.labels().target)
-        try_optimizer(OPTIMIZERS.build(config.optimizer), config.epochs)
-        try_callbacks(build_callbacks(config))
+        _try(config, network, loss, prepared)
     kinds = prepared.preprocessing.form.kinds
     idle = idle_notices(config, prepared.task, kinds, layout, len(prepared.train))
     return Experiment(config, prepared, network, loss, loss_spec, metrics, specs, prepared.preprocessing.decode, idle)
+
+
+def _try(config: Config, network: Network, loss: Loss, prepared: Prepared) -> None:
+    """Let what plug-ins have put into an experiment work on next to nothing."""
+    from nntrain.trial import try_callbacks, try_layers, try_loss, try_optimizer
+
+    try_layers(network)
+    try_loss(loss, prepared.train.labels().target)
+    try_optimizer(OPTIMIZERS.build(config.optimizer), config.epochs)
+    try_callbacks(build_callbacks(config))
 
 
 def _complete(kind: str, spec: str | dict[str, Any]) -> Any:

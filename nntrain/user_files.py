@@ -35,6 +35,14 @@ def text_of(path: str) -> str:
         raise ConfigError("the name of this file or of a folder above it is not UTF-8", path=path, help=help) from None
 
 
+def current_folder() -> str | None:
+    """Return the folder that relative names begin from, or None where somebody has removed it."""
+    try:
+        return str(Path.cwd())
+    except FileNotFoundError:
+        return None
+
+
 @dataclass(frozen=True, slots=True)
 class FileKind:
     """Files of one kind, in the words of errors about them.

@@ -13,7 +13,7 @@ import numpy as np
 
 from nntrain.core.initializers import Constant
 from nntrain.core.layer import LAYERS, Layer
-from nntrain.losses.base import LOSSES, FusedLoss
+from nntrain.losses.base import LOSSES, FusedLoss, Loss
 from nntrain.metrics.base import METRICS, Metric, weighted_mean
 from nntrain.optim.base import OPTIMIZERS, Optimizer
 from nntrain.optim.schedules import SCHEDULES, Schedule

@@ -14,6 +14,17 @@ Shape: TypeAlias = tuple[int, ...]
 """The shape of one example; the batch axis is never part of it."""
 
 
+def read_only(values: Array) -> Array:
+    """Return a view of an array to which nothing can be written.
+
+    >>> read_only(np.zeros(2)).flags.writeable
+    False
+    """
+    shown = values.view()
+    shown.flags.writeable = False
+    return shown
+
+
 def largest_places(scores: Array) -> Array:
     """Return the column (N,) that holds the largest of each row's scores (N, K), the first where some are equal.
 

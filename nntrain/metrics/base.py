@@ -10,7 +10,7 @@ from typing import Annotated, Any, ClassVar, TypeAlias
 
 import numpy as np
 
-from nntrain.core.array import Array, largest_places
+from nntrain.core.array import Array, largest_places, read_only
 from nntrain.core.task import Task, TaskKind
 from nntrain.errors import ConfigError, shorten
 from nntrain.metrics import exact
@@ -21,9 +21,9 @@ class Undefined(Exception):  # noqa: N818 - it is an answer, not an error
     """The metric has no value for these predictions; the text is the reason."""
 
 
-@dataclass
+@dataclass(frozen=True)
 class Predictions:
-    """Predictions beside the truth.
+    """Predictions beside the truth, which no metric can change: all of them are shown the same.
 
     Attributes:
         task: what was predicted.
@@ -40,6 +40,12 @@ class Predictions:
     output: Array
     weight: Array | None = None
     is_probability: bool = True
+
+    def __post_init__(self) -> None:
+        for name in ("target", "output", "weight"):
+            values = getattr(self, name)
+            if values is not None:
+                object.__setattr__(self, name, read_only(values))
 
     @cached_property
     def predicted(self) -> Array:
@@ -138,7 +144,7 @@ def _finite_value(metric: Metric, predictions: Predictions) -> float:
     value = metric(predictions)
     try:
         value = float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         from nntrain.plugins import place_of_method
 
         place = place_of_method(type(metric), "__call__")

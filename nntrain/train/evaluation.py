@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from nntrain.core.array import Array, Shape
+from nntrain.core.array import Array, Shape, read_only
 from nntrain.core.layer import Context
 from nntrain.core.network import Network
 from nntrain.core.parameter import OtherShapesError
@@ -89,15 +89,18 @@ class Undecided(Predictions):
         weight: (N,) or None.
     """
 
+    _loss: Loss
+    _outputs: Array
+
     def __init__(self, loss: Loss, outputs: Array, target: Array, weight: Array | None) -> None:
-        self.task, self.target, self.weight = loss.task, target, weight
-        self.is_probability = loss.gives_probabilities
-        self._loss, self._outputs = loss, outputs
+        facts = {"task": loss.task, "target": read_only(target), "is_probability": loss.gives_probabilities}
+        own = {"_loss": loss, "_outputs": read_only(outputs)}
+        self.__dict__.update(facts, weight=None if weight is None else read_only(weight), **own)
 
     @cached_property
-    def output(self) -> Array:  # type: ignore[override]
+    def output(self) -> Array:
         """(N, K) probabilities or scores."""
-        return self._loss.link(self._outputs)
+        return read_only(self._loss.link(self._outputs))
 
     @cached_property
     def predicted(self) -> Array:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -56,7 +58,7 @@ def taken(predictions: Predictions, rows) -> Predictions:
 )
 def test_the_order_of_rows_changes_no_bit(task, seed, rows, weighted, tied, dtype) -> None:
     made = drawn(task, seed, rows, weighted, tied)
-    made.output = made.output.astype(dtype)
+    made = replace(made, output=made.output.astype(dtype))
     order = np.random.Generator(np.random.PCG64(seed + 1)).permutation(rows)
     metrics = fitting(task)
     assert evaluate(metrics, taken(made, order)) == evaluate(metrics, made)

@@ -45,8 +45,20 @@ TAKING: dict[str, tuple[str, str, str]] = {
     "locks x in training": (
         FORWARD,
         f"{FORWARD}  # here\n        x.flags.writeable = not ctx.training",
-        "forward makes x read-only, which belongs to another layer",
+        "forward makes x read-only, which belongs to others",
     ),
+    "goes elsewhere": (
+        FORWARD,
+        f"{FORWARD}  # here\n        import os; os.chdir('/')",
+        "forward changes the current folder",
+    ),
+    "raises errors": (FORWARD, f"{FORWARD}  # here\n        np.seterr(all='raise')", "forward changes how NumPy takes"),
+    "masked": (
+        FORWARD,
+        f"{FORWARD}  # here\n        return np.ma.array(x)",
+        "forward returned MaskedArray, expected an array",
+    ),
+    "generator": (FORWARD, f"{FORWARD}  # here\n        yield x", "forward returned generator, expected an array"),
 }
 
 
@@ -58,13 +70,20 @@ def test_a_layer_that_takes_what_belongs_to_others(folder: Path, name: str, caps
     err = told(capsys, "fit", "config.yaml", "-q", code=2)
     assert f"error: my_layers.py:{line}: layer 'double' (double_1): {expected}" in err
     assert not (folder / "runs").exists()
-    assert f"my_layers.py:{line if 'locks' not in name else ''}" in told(capsys, "check-plugin", "my_layers.py", code=2)
+    assert Path.cwd() == folder
 
 
 def test_a_layer_that_returns_what_it_was_given_is_a_good_one(folder: Path) -> None:
     layers = "architecture: {layers: [{name: dense, units: 4}, double, relu, double]}"
     project_of(folder, DOUBLE.replace(IN, "return x").replace(BACK, "return dy"), layers)
     assert command(["fit", "config.yaml", "-q"]) == 0
+
+
+def test_check_plugin_finds_who_writes_or_locks(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    project_of(folder, DOUBLE.replace(IN, "x += 1\n        return x"), "")
+    assert "layer double: arguments are not written" in told(capsys, "check-plugin", "my_layers.py", code=2)
+    project_of(folder, DOUBLE.replace(FORWARD, f"{FORWARD}\n        x.flags.writeable = False"), "")
+    assert "an argument is read-only after the step" in told(capsys, "check-plugin", "my_layers.py", code=2)
 
 
 # --- callbacks
@@ -221,6 +240,27 @@ DIRECTIONS = {
     "return grad.astype(float)": "returned shape (5,) of float64, expected (5,) of float32",
     "return [1.0]": "returned list, expected None, a number or an array",
 }
+
+NAMES = {
+    'state["velocity"] = grad  # here': "TypeError: 'mappingproxy' object does not support item assignment",
+    "return\n    def numbers(self, t):  # here\n        return {'rate': 1}": "optimizer 'mine': numbers: the name",
+}
+
+
+@pytest.mark.parametrize("body", NAMES)
+def test_slots_that_are_bound_anew_and_names_that_are_taken(
+    folder: Path, body: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = RULE.replace("  # here", "").replace("out[...] = grad", body)
+    line = project_of(folder, text, "optimizer: mine")
+    assert f"error: my_layers.py:{line}: {NAMES[body]}" in told(capsys, "fit", "config.yaml", "-q", code=2)
+
+
+def test_a_rate_that_the_rule_s_constructor_makes_up(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text = RULE.replace("  # here", "").replace("super().__init__(learning_rate)", "super().__init__(-1.0)")
+    line = project_of(folder, text.replace("= 0.1) -> None:", "= 0.1) -> None:  # here", 1), "optimizer: mine")
+    err = told(capsys, "fit", "config.yaml", "-q", code=2)
+    assert f"error: my_layers.py:{line}: schedule 'constant': the rate after 0 updates is -1.0, expected" in err
 
 
 @pytest.mark.parametrize("body", DIRECTIONS)
