@@ -109,6 +109,16 @@ TOO_LARGE: dict[str, tuple[str, int, str]] = {
         4,
         "architecture.layers.0.kernel: conv2d_1: a kernel of 100000 x 100000 x 1 x 4 with its gradient needs 320.0 GB",
     ),
+    "filters behind an upsample": (
+        layers(IMAGES, "{name: upsample, factor: 1000}", "{name: conv2d, filters: 20, kernel: 5}", POOLED),
+        5,
+        "architecture.layers.1.filters: what the layers keep of 32 rows of a batch (1.3 GB a row in conv2d_1)",
+    ),
+    "stride and kernel of conv2d_transpose": (
+        layers(IMAGES, "{name: conv2d_transpose, filters: 2, kernel: 30000, stride: 30000}", POOLED),
+        4,
+        "architecture.layers.0.stride: conv2d_transpose_1: an output of 120000 x 120000 x 2 for each row needs",
+    ),
     "windows of conv1d": (
         layers(SEQUENCES, "{name: conv1d, filters: 1, kernel: 300000000, padding: same}", POOLED),
         4,
