@@ -221,7 +221,7 @@ TOO_LARGE: dict[str, tuple[str, int, str]] = {
     "attention between many steps": (
         layers(SEQUENCES, "{name: upsample, factor: 12500}", "{name: multi_head_attention, heads: 1, causal: true}"),
         5,
-        "architecture.layers.1: multi_head_attention_1: attention between all pairs of 100,000 steps in 1 heads for"
+        "architecture.layers.1: multi_head_attention_1: attention between all pairs of 100,000 steps in 1 head for"
         " each row needs 40.0 GB",
     ),
     "attention between steps of a batch": (
@@ -237,7 +237,7 @@ TOO_LARGE: dict[str, tuple[str, int, str]] = {
     "a vocabulary": (
         layers(SEQUENCES, "{name: dense, units: 1}", "{name: embedding, vocabulary: 9000000000, dimensions: 4}"),
         5,
-        "architecture.layers.1.dimensions: embedding_1: a table of 9000000000 x 4",
+        "architecture.layers.1.vocabulary: embedding_1: a table of 9000000000 x 4",
     ),
 }
 

@@ -78,8 +78,9 @@ class Conv2dTranspose(WindowProducts):
         self.windows = Windows.of(kernel, stride, (1, 1), self.padding)
         fans = (math.prod(kernel) * channels, math.prod(kernel) * self.filters)
         self._add_parameters((*kernel, self.filters, channels), self.filters, fans)
-        if math.prod(self.windows.stride) > max(self.filters, math.prod(kernel)):
-            self.sized_by = "stride"
+        numbers = {"filters": self.filters, "stride": math.prod(stride)}
+        numbers |= {"kernel": math.prod(kernel)} if self.padding == "valid" else {}
+        self.sized_by = max(numbers, key=lambda argument: numbers[argument])
         out_shape = (*self._sizes(in_shape[:-1]), self.filters)
         return out_shape if self.activation is None else self.activation.set_up(out_shape)
 

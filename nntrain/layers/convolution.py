@@ -54,6 +54,7 @@ class Convolution(WindowProducts):
         fans = (places * channels // self.groups, places * self.filters // self.groups)
         self._add_parameters((*kernel, channels // self.groups, self.filters), self.filters, fans)
         self._refuse_large_windows(in_shape, counts)
+        self.sized_by = "filters"  # of the output, whatever of the kernel
         out_shape = (*counts, self.filters)
         return out_shape if self.activation is None else self.activation.set_up(out_shape)
 

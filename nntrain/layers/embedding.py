@@ -37,7 +37,6 @@ class Embedding(Layer):
     """
 
     keeps_output = True
-    sized_by = "dimensions"
 
     def __init__(
         self,
@@ -48,6 +47,7 @@ class Embedding(Layer):
         self.vocabulary = vocabulary
         self.dimensions = dimensions
         self.initializer = INITIALIZERS.build(initializer)
+        self.sized_by = "dimensions" if dimensions >= vocabulary else "vocabulary"
 
     def build(self, in_shape: Shape) -> Shape:
         if len(in_shape) not in (1, 2) or in_shape[1:] not in ((), (1,)):

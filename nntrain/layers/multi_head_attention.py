@@ -78,7 +78,8 @@ class MultiHeadAttention(Layer):
             initial = self.bias_initializer
             self.offset = self.add_parameter("bias", (3 * width,), initial, penalized=False, fans=fans)
             self.output_offset = self.add_parameter("output_bias", (width,), initial, penalized=False, fans=fans)
-        pairs = f"attention between all pairs of {steps:,} steps in {self.heads:,} heads"
+        heads = f"{self.heads:,} head{'s' * (self.heads > 1)}"
+        pairs = f"attention between all pairs of {steps:,} steps in {heads}"
         self.refuse_too_large(f"{pairs} for each row", self.heads * steps * steps)
         self.factor = 1.0 / math.sqrt(width // self.heads)
         self.ones = np.ones((1, steps), self.dtype)
