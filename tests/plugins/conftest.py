@@ -14,6 +14,7 @@ from tests.plugged import project
 
 @pytest.fixture(autouse=True)
 def _no_plugins_left() -> Iterator[None]:
+    forget_plugins()
     yield
     forget_plugins()
 
