@@ -44,13 +44,14 @@ def check_outputs(config: Config, units: int) -> None:
 
 def check_codes(config: Config, network: Network, prepared: Prepared) -> None:
     """Refuse inputs that an embedding, which takes whole numbers for codes, would cut."""
-    if LAYERS.name_of(network.layers[0]) != "embedding":
+    first = network.layers[0]
+    if LAYERS.name_of(first) != "embedding":
         return
     some = np.asarray(prepared.train.x[:_FIRST_ROWS])
     cut = some[some != np.floor(some)]
     if len(cut):
         raise config.error(
-            ("architecture", "layers", 0),
+            first.at or ("architecture",),
             f"embedding takes codes 0, 1, 2, ..., and inputs are no whole numbers, such as {cut[0]:.4g}",
             help="data.scale: none leaves the numbers as they stand; data.categorical: embedding embeds categories",
         )

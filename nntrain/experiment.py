@@ -24,6 +24,7 @@ from nntrain.optim.base import OPTIMIZERS
 from nntrain.optim.clipping import Clipping
 from nntrain.optim.regularization import Regularization
 from nntrain.planning import (
+    Plan,
     build_callbacks,
     build_metrics,
     check_output_activation,
@@ -215,7 +216,7 @@ def assemble(config: Config, fold: int | None = None) -> Experiment:
         ConfigError: parts of the config do not fit each other or the data.
         DataError: a file or column is missing or unusable.
     """
-    from nntrain.data.preparation import checked, prepare
+    from nntrain.data.preparation import checked
 
     checks = Gathering()
     with checks.next():
@@ -225,23 +226,12 @@ def assemble(config: Config, fold: int | None = None) -> Experiment:
     with checks.next(), errors_placed(config, "data"):
         checked(data_options(config), config.resolve_path)
     checks.end()
-    task_hint = None if planned.loss is None else planned.loss.implied_task
     if config.plugins and planned.loss is not None and config.data.task == "auto":
         from nntrain.trial import try_task
 
         try_task(planned.loss)
     with checks.next(), errors_placed(config, "data"):
-        prepared = prepare(
-            data_options(config),
-            config.resolve_path,
-            config.seed,
-            task_hint=task_hint,
-            scales_target=planned.loss is None or planned.loss.allows_target_scaling,
-            fold=fold,
-            class_weight=config.class_weight,
-            reconstructs=planned.architecture.reconstructs,
-            stream=config.stream,
-        )
+        prepared = _data_of(planned, fold)
     checks.end()
     # Complete specs, so that a config which spells its defaults out gives the same checkpoint.
     loss_spec = _complete("loss", planned.loss_spec or default_loss(prepared.task))
@@ -278,6 +268,24 @@ def assemble(config: Config, fold: int | None = None) -> Experiment:
     kinds = prepared.preprocessing.form.kinds
     idle = idle_notices(config, prepared.task, kinds, layout, len(prepared.train))
     return Experiment(config, prepared, network, loss, loss_spec, metrics, specs, prepared.preprocessing.decode, idle)
+
+
+def _data_of(planned: Plan, fold: int | None) -> Prepared:
+    """Return the data of a planned config, as its loss and architecture take them."""
+    from nntrain.data.preparation import prepare
+
+    config, loss = planned.config, planned.loss
+    return prepare(
+        data_options(config),
+        config.resolve_path,
+        config.seed,
+        task_hint=None if loss is None else loss.implied_task,
+        scales_target=loss is None or loss.allows_target_scaling,
+        fold=fold,
+        class_weight=config.class_weight,
+        reconstructs=planned.architecture.reconstructs,
+        stream=config.stream,
+    )
 
 
 def _try(config: Config, network: Network, loss: Loss, prepared: Prepared) -> None:

@@ -33,7 +33,6 @@ _DIGEST = re.compile("[0-9a-f]{64}")
 _LONGEST_NOTE = 128
 _ENDING, _UNFINISHED, _SEEN = ".columns", ".part", ".seen"
 _ABANDONED_SECONDS = 24 * 3600.0
-"""A file that was changed this shortly before it was read might change again without its times telling so."""
 
 _is_used: ContextVar[bool] = ContextVar("is_used", default=True)
 

@@ -207,8 +207,8 @@ class BlockParser:
     @property
     def is_usual(self) -> bool:
         """Whether no number means missing, some numbers are large or broken, and texts are of a few kinds."""
-        numbers_are = not self._grammar.has_missing_numbers and not self._may_be_small_numbers
-        return self.is_planned and numbers_are and self._has_few_texts
+        of_numbers = not self._grammar.has_missing_numbers and not self._may_be_small_numbers
+        return self.is_planned and of_numbers and self._has_few_texts
 
     def _piece(self, block: Checked, i: int, kind: int, column: Any) -> Piece:
         if kind == TEXT:
@@ -246,12 +246,17 @@ class BlockParser:
 
 def _texts(column: Any) -> Texts | None:
     """Return a categorical column of pandas with its categories as they appear; None where it made numbers of them."""
-    distinct = column.cat.categories.tolist()
-    if not all(isinstance(text, str) for text in distinct):
+    found = categories_of(column)
+    if found is None:
         return None
-    given = column.cat.codes.to_numpy()
-    codes, first = coded(given, len(distinct))
-    return Texts(codes, [distinct[code] for code in given[first].tolist()])
+    codes, first = coded(found.codes, len(found.distinct))
+    return Texts(codes, [found.distinct[code] for code in found.codes[first].tolist()])
+
+
+def categories_of(column: Any) -> Texts | None:
+    """Return a categorical column of pandas in the order of its categories; None where it made numbers of them."""
+    distinct = column.cat.categories.tolist()
+    return Texts(column.cat.codes.to_numpy(), distinct) if all(isinstance(text, str) for text in distinct) else None
 
 
 def may_hold_truth(body: memoryview | bytes) -> bool:

@@ -28,7 +28,7 @@ from nntrain.data.faults import LONGEST_CELL
 from nntrain.data.header import Header
 from nntrain.data.lease import nobody_writes
 from nntrain.data.marks import NEWLINE, QUOTE, occurrences
-from nntrain.data.parsing import EXACT_LIMIT, BlockParser, may_hold_truth, reaches
+from nntrain.data.parsing import EXACT_LIMIT, BlockParser, categories_of, may_hold_truth, reaches
 from nntrain.data.piece_store import Block
 from nntrain.data.pieces import Piece, Texts, coded, length
 from nntrain.data.source import PlainFile
@@ -126,7 +126,8 @@ class _Look:
     """
 
     def __init__(self, delimiter: str) -> None:
-        self._beside = (ord(delimiter), NEWLINE, QUOTE)
+        self._may_touch = np.zeros(256, np.bool_)  # by byte: many times as fast as np.isin
+        self._may_touch[[ord(delimiter), NEWLINE, QUOTE]] = True
         self._before, self._waiting, self._is_open = b"\n", b"", False
 
     def is_plain(self, text: bytes) -> bool:
@@ -156,7 +157,7 @@ class _Look:
         self._waiting = text[-1:] if text.endswith(b'"') else b""
         self._before = text[-2:-1] if self._waiting else text[-1:]
         beside = np.concatenate([values[opening - 1], values[closing + 1]])
-        return bool(np.isin(beside, self._beside).all())
+        return bool(self._may_touch[beside].all())
 
 
 def _parsed(parser: BlockParser, path: str, header: Header) -> list[Piece] | None:
@@ -197,10 +198,10 @@ def _parsed(parser: BlockParser, path: str, header: Header) -> list[Piece] | Non
 
 def _texts(column: Any) -> Texts | None:
     """Return a categorical column; None where a cell is missing, is enormous, or was made a number."""
-    codes, distinct = column.cat.codes.to_numpy(), column.cat.categories.tolist()
-    if not len(distinct) or codes.min() < 0 or not all(isinstance(text, str) for text in distinct):
+    found = categories_of(column)
+    if found is None or not found.distinct or found.codes.min() < 0:
         return None
-    return Texts(codes, distinct) if max(map(len, distinct)) <= LONGEST_CELL else None
+    return found if max(map(len, found.distinct)) <= LONGEST_CELL else None
 
 
 def _cut(

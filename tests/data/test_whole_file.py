@@ -76,6 +76,17 @@ def outcome(file: Path, **options: Any) -> list[Any]:
     return told
 
 
+def check_both_ways(file: Path, text: str, size: int) -> None:
+    """Write a file, and see that it is the same as a whole as in blocks of so many bytes."""
+    file.write_bytes(text.encode())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(csv_part, "BLOCK_BYTES", size)
+        patch.setattr(source, "BLOCK_BYTES", size)
+        expected = outcome(file, stream=True)
+        patch.setattr(whole_file, "LEAST_BYTES", 0)
+        assert outcome(file) == expected
+
+
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=150)
 @example(rows=[["1.5", "2.5", "3.5"]], odd=[], header='"a\n",b,c\n', ends=True, size=1 << 20)
 @given(
@@ -97,14 +108,7 @@ def test_it_is_what_is_read_block_by_block(
     for row, column, cell in odd:
         rows[row % len(rows)][column] = cell
     text = header + "\n".join(",".join(row) for row in rows) + "\n" * ends
-    file = tmp_path / "x.csv"
-    file.write_bytes(text.encode())
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(csv_part, "BLOCK_BYTES", size)
-        patch.setattr(source, "BLOCK_BYTES", size)
-        expected = outcome(file, stream=True)
-        patch.setattr(whole_file, "LEAST_BYTES", 0)
-        assert outcome(file) == expected
+    check_both_ways(tmp_path / "x.csv", text, size)
 
 
 texts = st.sampled_from(
@@ -155,14 +159,7 @@ def test_texts_are_what_is_read_block_by_block(
     for row, column, cell in odd:
         rows[row % len(rows)][column % len(kinds)] = cell
     text = ",".join("abcd"[: len(kinds)]) + "\n" + "\n".join(",".join(row) for row in rows) + "\n" * ends
-    file = tmp_path / "x.csv"
-    file.write_bytes(text.encode())
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(csv_part, "BLOCK_BYTES", size)
-        patch.setattr(source, "BLOCK_BYTES", size)
-        expected = outcome(file, stream=True)
-        patch.setattr(whole_file, "LEAST_BYTES", 0)
-        assert outcome(file) == expected
+    check_both_ways(tmp_path / "x.csv", text, size)
 
 
 @pytest.mark.usefixtures("no_file_is_small")
