@@ -18,6 +18,7 @@ from nntrain.data.table import Table
 
 _KEPT_BYTES = 16 << 20
 """A data set of up to this size may be in memory twice."""
+_MANY_ROWS = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,8 +160,11 @@ class Dataset:
 
     @cached_property
     def by_content(self) -> tuple[Array, Array]:
-        """(N,) an order of the examples that their inputs alone decide, and in it the place of the first of equals."""
-        return content_order([self.x] if self.lengths is None else [self.x, self.lengths])
+        """(N,) an order of the examples that their inputs alone decide; (N,) the place there of each, or its equal."""
+        order, first = content_order([self.x] if self.lengths is None else [self.x, self.lengths])
+        places = np.empty_like(first)
+        places[order] = first
+        return order, places
 
     @cached_property
     def ordered_inputs(self) -> Array | None:
@@ -260,7 +264,8 @@ class Loader:
         self.seed = seed
         self.shards = shards
         self.epoch = 1
-        self.order: Array = row_numbers(len(dataset))
+        # Numpy shuffles its own index type in two thirds of the time; of very many rows memory is what counts.
+        self.order: Array = row_numbers(len(dataset)) if len(dataset) > _MANY_ROWS else np.arange(len(dataset))
         self._buffers: dict[tuple[int, int], Batch] = {}
         self._noise = StepStream(seed, "augmentation")
         self._counts: Array | None = dataset.label_counts

@@ -7,7 +7,7 @@ A number is ``[+-]?([0-9]+\\.?[0-9]*|\\.[0-9]+)([eE][+-]?[0-9]+)?``, blanks arou
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -47,10 +47,12 @@ class Grammar:
     _number: re.Pattern[str] = field(init=False, repr=False)
     _absent: frozenset[str] = field(init=False, repr=False)
     _absent_values: frozenset[float] = field(init=False, repr=False)
+    _words: frozenset[str] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_number", number_pattern(self.decimal))
         object.__setattr__(self, "_absent", frozenset(text.strip(BLANKS) for text in self.missing_values) | {""})
+        object.__setattr__(self, "_words", self._absent.union(MISSING_NUMBERS))
         values = (self._value(text) for text in self.missing_values)
         object.__setattr__(self, "_absent_values", frozenset(value for value in values if value is not None))
 
@@ -91,11 +93,39 @@ class Grammar:
     def convert(self, cells: Iterable[str]) -> tuple[NDArray[np.float64], NDArray[np.uint8]]:
         """Return the values (N,) of cells, NaN where there is none, and their states (N,)."""
         codes, distinct = factorize(cells)
-        values = np.full(len(distinct), np.nan)
-        states = np.empty(len(distinct), np.uint8)
-        for i, cell in enumerate(distinct):
-            states[i], values[i] = self._state(cell)
+        values, states = self.convert_distinct(distinct)
         return values[codes], states[codes]
+
+    def convert_distinct(self, cells: Sequence[str]) -> tuple[NDArray[np.float64], NDArray[np.uint8]]:
+        """Return what :meth:`convert` does of cells that are all different."""
+        values = np.full(len(cells), np.nan)
+        plain = None if self._absent_values else self._plain_values([cell for cell in cells if cell not in self._words])
+        if plain is None:
+            states = np.empty(len(cells), np.uint8)
+            for i, cell in enumerate(cells):
+                states[i], values[i] = self._state(cell)
+            return values, states
+        states = np.full(len(cells), NUMBER, np.uint8)
+        if len(plain) < len(cells):
+            states[[i for i, cell in enumerate(cells) if cell in self._words]] = MISSING
+        values[states == NUMBER] = plain
+        return values, states
+
+    def _plain_values(self, cells: Sequence[str]) -> NDArray[np.float64] | None:
+        """Return the values of cells that are all numbers, far sooner than one by one, or None.
+
+        Of the characters of a number alone, Python's ``float`` takes what the grammar does.
+        """
+        text = "\n".join(cells)
+        of_number = f"0123456789+-eE \t\n{self.decimal}".encode()
+        if not text.isascii() or text.encode().translate(None, of_number) or text.count("\n") >= max(1, len(cells)):
+            return None
+        try:
+            values = np.array(list(map(float, text.replace(self.decimal, ".").split("\n") if cells else ())))
+        except ValueError:
+            return None
+        values += 0.0  # -0.0 becomes 0.0
+        return values if (np.abs(values) < FLOAT32_LIMIT).all() else None
 
     def _state(self, cell: str) -> tuple[int, float]:
         value = self.number(cell)

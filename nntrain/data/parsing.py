@@ -27,6 +27,8 @@ EXACT_LIMIT = 2.0**53
 """From this magnitude on float64 does not hold every integer."""
 
 _SAMPLED_CELLS, _MOST_ROWS, _LEAST_ROWS = 20_000, 100, 5
+_LEAST_PASSES = 1 << 16
+"""Bytes of a text from which on passes of NumPy over it are sooner done than a loop over its cells."""
 _CELLS = 3
 """Texts that may all be numbers: pandas would make numbers of the categories of such a column."""
 _TYPES = {INTEGER: np.dtype(np.int64), FLOAT: np.dtype(np.float64), TEXT: "category", _CELLS: np.dtype(object)}
@@ -56,7 +58,7 @@ class BlockParser:
         self.tokens = grammar.tokens()
         self._kinds: list[int] = [TEXT] * width
         self.is_planned = False
-        self._may_be_small_numbers = not small and not grammar.has_missing_numbers
+        self._may_be_small_numbers = not grammar.has_missing_numbers
         self._plain_cells = PlainCells(width, ord(delimiter), grammar)
         self._plain_columns = [False] * width
         self._has_few_texts = False
@@ -64,7 +66,8 @@ class BlockParser:
     def plan(self, block: Checked) -> None:
         """Decide what to read each column as, from rows spread over the first block."""
         self.is_planned = True
-        if self._small:
+        if self._small and len(block.body) < _LEAST_PASSES:
+            self._may_be_small_numbers = False
             return
         wanted = max(_LEAST_ROWS, min(_MOST_ROWS, _SAMPLED_CELLS // self._width))
         picked = distinct_values(np.linspace(0, block.rows - 1, wanted).astype(np.intp))
@@ -96,7 +99,7 @@ class BlockParser:
 
         None where it must be checked first; what is read so passes the check.
         """
-        if self._small or not any(self._plain_columns):
+        if not any(self._plain_columns):
             return None
         kinds = {i: kind for i, kind in enumerate(self._kinds) if self._plain_columns[i]}
         *numeric, text = ([i for i, kind in kinds.items() if kind == wanted] for wanted in (INTEGER, FLOAT, TEXT))
@@ -113,9 +116,10 @@ class BlockParser:
             block: to read.
             found: the columns that :meth:`plain` has read.
         """
-        if self._small:
-            return [self._from_texts(cells) for cells in self.texts(block, range(self._width))]
         others = [i for i in range(self._width) if i not in found]
+        if self._small:
+            cells = zip(others, self.texts(block, others), strict=True)
+            return self.finished(found | {i: self._from_texts(texts) for i, texts in cells})
         return self.finished(found | self._read_planned(block, others))
 
     def finished(self, found: dict[int, Piece]) -> list[Piece]:
@@ -240,7 +244,7 @@ class BlockParser:
 
     def _from_texts(self, texts: Texts) -> Piece:
         """Return numbers where all cells are numbers or missing, else the texts."""
-        values, states = self._grammar.convert(texts.distinct)
+        values, states = self._grammar.convert_distinct(texts.distinct)
         return texts if (states == OTHER).any() else narrowed(values[texts.codes])
 
 

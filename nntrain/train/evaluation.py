@@ -14,6 +14,7 @@ from nntrain.core.layer import Context
 from nntrain.core.network import Network
 from nntrain.core.parameter import OtherShapesError
 from nntrain.data.batches import Answers, Dataset
+from nntrain.data.chunks import taken
 from nntrain.errors import ConfigError, DataError
 from nntrain.losses.base import Loss
 from nntrain.metrics.base import Metric, Predictions, Undefined, evaluate, weighted_mean
@@ -73,10 +74,7 @@ def forward_batches(network: Network, data: Dataset, outputs: Array, first: int 
 
 def scattered(ordered: Array, data: Dataset) -> Array:
     """Return outputs in the order of the data's rows; equal examples share the output of the first of them."""
-    order, first = data.by_content
-    outputs = np.empty_like(ordered)
-    outputs[order] = ordered[first]
-    return outputs
+    return taken(ordered, data.by_content[1])
 
 
 class Undecided(Predictions):

@@ -14,9 +14,9 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from nntrain.data import csv_part
+from nntrain.data import csv_part, parsing
 from nntrain.data.csv_part import CsvPart
-from nntrain.data.grammar import FLOAT32_LIMIT, Grammar, number_pattern
+from nntrain.data.grammar import FLOAT32_LIMIT, MISSING, NUMBER, OTHER, Grammar, number_pattern
 from nntrain.data.table import ReadOptions, Table, read_table
 from nntrain.errors import DataError
 
@@ -65,6 +65,32 @@ def test_a_number_is_what_the_grammar_says_and_equals_float(text: str) -> None:
 @given(text=numbers)
 def test_a_decimal_comma_takes_the_place_of_the_point(text: str) -> None:
     assert Grammar(decimal=",").number(text.replace(".", ",")) == Grammar().number(text)
+
+
+@SLOW
+@given(
+    values=st.lists(
+        st.one_of(cells, numbers, st.sampled_from(["-0", "1\n2", "1\n", " 7 ", "1,5", "NaN"])), max_size=12
+    ),
+    decimal=st.sampled_from([".", ","]),
+    missing_values=st.sampled_from([(), ("?",), ("-1",), ("inf", "1e400")]),
+)
+@example(values=["1\n2", "3"], decimal=".", missing_values=())
+@example(values=["1.5", "2"], decimal=",", missing_values=())
+@example(values=["3.4028235677973366e38", "1"], decimal=".", missing_values=())
+def test_cells_together_are_what_each_is_alone(
+    values: list[str], decimal: str, missing_values: tuple[str, ...]
+) -> None:
+    grammar = Grammar(decimal, missing_values)
+    found, states = grammar.convert(values)
+    for cell, value, state in zip(values, found, states, strict=True):
+        alone = grammar.number(cell)
+        if grammar.is_missing(cell, numeric=True):
+            assert state == MISSING and np.isnan(value)
+        elif alone is None:
+            assert state == OTHER and np.isnan(value)
+        else:
+            assert state == NUMBER and value == alone and not (value == 0 and np.signbit(value))
 
 
 def test_long_digits_take_linear_time() -> None:
@@ -124,6 +150,7 @@ def written(names: list[str], rows: list[list[str]], quoting: Any, end: str, del
     packed=st.booleans(),
     final=st.booleans(),
     block_bytes=st.sampled_from([None, 1, 40, 1 << 20]),
+    passes=st.booleans(),
 )
 def test_the_way_it_is_written_changes_nothing(
     content: tuple[list[str], list[list[str]]],
@@ -134,6 +161,7 @@ def test_the_way_it_is_written_changes_nothing(
     packed: bool,
     final: bool,
     block_bytes: int | None,
+    passes: bool,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     names, rows = content
@@ -144,6 +172,8 @@ def test_the_way_it_is_written_changes_nothing(
     raw = b"\xef\xbb\xbf" * mark + raw
     if block_bytes is not None:
         with_pandas(monkeypatch, block_bytes)
+    if passes:
+        monkeypatch.setattr(parsing, "_LEAST_PASSES", 0)
     table = table_of(gzip.compress(raw) if packed else raw, delimiter=delimiter)
     monkeypatch.undo()
     assert table.names == names
