@@ -5,8 +5,7 @@ block by block comes near. It reads what no number of a well-formed table is, th
 with a quote somewhere, ``True``. What it makes of a file counts only where none of this can be; any other file is read
 block by block, in the same pieces, and what is wrong with it is told then.
 
-Numbers are parsed while the bytes are looked through. pandas makes texts with Python's lock held, which looking through
-bytes needs, so that a file with texts is looked through first.
+The bytes are looked through while pandas parses them. A process of its own for it is no faster, nor are two threads.
 
 A file that is cut short while it is mapped ends the process that reads it, so that it is mapped only while
 :func:`~nntrain.data.lease.nobody_writes`.
@@ -18,9 +17,11 @@ import codecs
 import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nntrain.core.processors import processors
 from nntrain.data.available_memory import available_memory
@@ -30,7 +31,7 @@ from nntrain.data.lease import nobody_writes
 from nntrain.data.marks import NEWLINE, QUOTE, occurrences
 from nntrain.data.parsing import EXACT_LIMIT, BlockParser, categories_of, may_hold_truth, reaches
 from nntrain.data.piece_store import Block
-from nntrain.data.pieces import Piece, Texts, coded, length
+from nntrain.data.pieces import Piece, Positions, Texts, coded, length
 from nntrain.data.source import PlainFile
 
 LEAST_BYTES = 8 << 20
@@ -59,13 +60,14 @@ def read_whole(
         size: about how many bytes a block shall have.
     """
     cells = file.status.st_size * rows * len(header.names) // max(1, len(first))
-    is_likely = parser.is_usual and _Look(header.delimiter).is_plain(bytes(first))
+    seen = _seen(bytes(first))
+    is_likely = parser.is_usual and seen is not None and _Quotes(header.delimiter).are_plain(seen)
     if not is_likely or cells * _BYTES_A_CELL > available_memory() // 4:
         return None
     with nobody_writes(file.path) as is_safe:
         if not is_safe:
             return None
-        found = (_one_by_one if parser.texts_planned else _side_by_side)(file, header, parser, size)
+        found = _side_by_side(file, header, parser, size)
     if found is None or any(sum(block.rows for block in found[0]) != length(column) for column in found[1]):
         return None
     return _cut(*found, parser)
@@ -86,78 +88,92 @@ def _side_by_side(file: PlainFile, header: Header, parser: BlockParser, size: in
     return None if blocks is None or columns is None else (blocks, columns)
 
 
-def _one_by_one(file: PlainFile, header: Header, parser: BlockParser, size: int) -> _Found | None:
-    blocks = _looked_through(file, header, size)
-    columns = None if blocks is None else _parsed(parser, file.path, header)
-    return None if blocks is None or columns is None else (blocks, columns)
-
-
 def _looked_through(file: PlainFile, header: Header, size: int) -> list[Block] | None:
     """Return where the records of a file stand, each on one line; None where a byte may mean something else."""
     blocks: list[Block] = []
-    at, start, line, rows = 0, header.start, header.line, 0
-    look = _Look(header.delimiter)
-    for content in file.blocks():
-        skipped = max(0, header.start - at)
-        text = content[skipped:] if skipped else content
-        if b"\r" in content[:skipped] or not look.is_plain(text):
+    start, line, rows, at = header.start, header.line, 0, header.start
+    quotes, is_line_open = _Quotes(header.delimiter), False
+    for text in _records(file, header):
+        seen = _seen(text)
+        if seen is None or not quotes.are_plain(seen):
             return None
-        last = text.rfind(b"\n")
-        if last >= 0:
-            rows += occurrences(np.frombuffer(text, np.uint8), NEWLINE)
-            end = at + skipped + last + 1
-            if end - start >= size:
-                blocks.append(Block(start, end, rows, line))
-                start, line, rows = end, line + rows, 0
-        at += len(content)
-    if not look.is_over():
+        rows += seen.newlines
+        end = at + seen.last + 1
+        if seen.newlines and end - start >= size:
+            blocks.append(Block(start, end, rows, line))
+            start, line, rows = end, line + rows, 0
+        at += len(text)
+        is_line_open = seen.last + 1 < len(text)
+    if quotes.is_open:
         return None
-    if at > start:
-        is_open = last + 1 < len(text)  # the last line does not end; the clean text has the newline
-        blocks.append(Block(start, at + is_open, rows + is_open, line))
+    if at > start:  # the clean text has the newline that the last line lacks
+        blocks.append(Block(start, at + is_line_open, rows + is_line_open, line))
     return blocks
 
 
-class _Look:
-    """Looks through a text, stretch by stretch, for what may mean something else to pandas.
+def _records(file: PlainFile, header: Header) -> Iterator[bytes]:
+    """Yield the records of a file stretch by stretch, and before them any line end that is no newline."""
+    at = 0
+    for content in file.blocks():
+        skipped = max(0, header.start - at)
+        at += len(content)
+        if b"\r" in content[:skipped]:
+            yield b"\r"
+        if skipped < len(content):
+            yield content[skipped:] if skipped else content
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What there is in a stretch of a text: its bytes, how many newlines, where the last is, and where quotes are."""
+
+    values: NDArray[np.uint8]
+    newlines: int
+    last: int
+    quotes: Positions
+
+
+def _seen(text: bytes) -> _Seen | None:
+    """Return what there is in a stretch of a text.
+
+    None where it has more than one kind of line end, or something like ``True``, which pandas counts.
+    """
+    if not text.isascii() or b"\r" in text or b"\0" in text or may_hold_truth(text):
+        return None
+    values = np.frombuffer(text, np.uint8)
+    quotes = np.flatnonzero(values == QUOTE) if b'"' in text else np.empty(0, np.intp)
+    return _Seen(values, occurrences(values, NEWLINE), text.rfind(b"\n"), quotes)
+
+
+class _Quotes:
+    """Whether quotes stand only where a cell begins or ends, stretch by stretch.
 
     Args:
         delimiter: one ASCII character.
+
+    Attributes:
+        is_open: whether a cell in quotes goes on.
     """
 
     def __init__(self, delimiter: str) -> None:
         self._may_touch = np.zeros(256, np.bool_)  # by byte: many times as fast as np.isin
         self._may_touch[[ord(delimiter), NEWLINE, QUOTE]] = True
-        self._before, self._waiting, self._is_open = b"\n", b"", False
+        self._last, self._has_just_closed, self.is_open = np.uint8(NEWLINE), False, False
 
-    def is_plain(self, text: bytes) -> bool:
-        """Whether the next stretch of a text has one reading.
-
-        That is so where it has one kind of line end, nothing like ``True``, which pandas counts, and quotes only where
-        a cell begins or ends.
-        """
-        if not text.isascii() or b"\r" in text or b"\0" in text or may_hold_truth(text):
-            return False
-        if self._waiting or b'"' in text:
-            return self._has_plain_quotes(text)
-        self._before = text[-1:] or self._before
-        return not self._is_open
-
-    def is_over(self) -> bool:
-        """Whether the text may end here."""
-        return self._has_plain_quotes(b"\n") and not self._is_open
-
-    def _has_plain_quotes(self, text: bytes) -> bool:
-        """Whether quotes stand where they may; one at the very end waits for what follows it."""
-        text = self._before + self._waiting + text
-        values = np.frombuffer(text, np.uint8)
-        quotes = np.flatnonzero(values[1:-1] == QUOTE) + 1
-        opening, closing = quotes[self._is_open :: 2], quotes[not self._is_open :: 2]
-        self._is_open ^= len(quotes) % 2 == 1
-        self._waiting = text[-1:] if text.endswith(b'"') else b""
-        self._before = text[-2:-1] if self._waiting else text[-1:]
-        beside = np.concatenate([values[opening - 1], values[closing + 1]])
-        return bool(self._may_touch[beside].all())
+    def are_plain(self, seen: _Seen) -> bool:
+        """Whether the next stretch has quotes only where they may be; what follows its last byte is yet to be seen."""
+        values, quotes = seen.values, seen.quotes
+        beside = [values[:1]] if self._has_just_closed else []
+        opening, closing = quotes[self.is_open :: 2], quotes[not self.is_open :: 2]
+        if len(opening):
+            before = values.take(opening - 1, mode="wrap")
+            before[0] = before[0] if opening[0] else self._last
+            beside.append(before)
+        self._has_just_closed = bool(len(closing) and closing[-1] == len(values) - 1)
+        beside.append(values.take(closing[: len(closing) - self._has_just_closed] + 1))
+        self.is_open ^= len(quotes) % 2 == 1
+        self._last = values[-1]
+        return all(self._may_touch.take(some).all() for some in beside)
 
 
 def _parsed(parser: BlockParser, path: str, header: Header) -> list[Piece] | None:
