@@ -190,6 +190,8 @@ def _parsed(parser: BlockParser, path: str, header: Header) -> list[Piece] | Non
     if texts:  # pandas is much slower with one entry for each of many columns
         types = {i: "category" if i in texts else np.float64 for i in range(width)}
         missing = {i: parser.tokens for i in range(width) if i not in texts}
+        if width - 1 in texts:
+            missing[width - 1] = [""]  # as what a record that is too short has there
     # A name is nothing but a name here: neither an address, nor does its ending say how the file is packed.
     name = os.path.abspath(path)  # noqa: PTH100
     dialect = {**parser.dialect(), "compression": None, "skiprows": header.line - 1}

@@ -81,6 +81,7 @@ def check_both_ways(file: Path, text: str, size: int) -> None:
     file.write_bytes(text.encode())
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(csv_part, "BLOCK_BYTES", size)
+        patch.setattr(csv_part, "_PLANNED_BYTES", max(size, 48))
         patch.setattr(source, "BLOCK_BYTES", size)
         expected = outcome(file, stream=True)
         patch.setattr(whole_file, "LEAST_BYTES", 0)
@@ -193,7 +194,8 @@ def test_names_are_nothing_but_names(
         ("a,b\n" + "1.5,oak\n2.5,elm\n" * 50, True),
         ("a,b,c\n" + ',"4.5",oak\n2.5,"","elm"\n' * 50, True),
         ("a,b\n" + '"oak, or ""elm""",1.5\n"",\n' * 50 + '"ash",2.5', False),  # the last number may be lacking
-        ("a,b\n" + '1.5,"oak, or ""elm"""\n,""\n' * 50 + '2.5,"ash"', True),
+        ("a,b\n" + '1.5,"oak, or ""elm"""\n,""\n' * 50 + '2.5,"ash"', False),  # and so may be the last text
+        ("a,b\n" + '1.5,"oak, or ""elm"""\n,"elm"\n' * 50 + '2.5,"ash"', True),
         ("a,b\n" + "1.5,oak\n2.5,elm\n" * 50 + "3.5\n", False),
         ("a,b\n" + "1.5,oak\n2.5,elm\n" * 50 + "3.5,oak,1\n", False),
         ("a,b\n" + '1.5,oak\n2.5,"elm\nash"\n' * 50, False),
@@ -208,6 +210,14 @@ def test_which_texts_are_read_as_a_whole(text: str, is_whole: bool, tmp_path: Pa
     file.write_text(text)
     assert outcome(file) == outcome(file, stream=True)
     assert wholes == [is_whole]
+
+
+@pytest.mark.parametrize("kind", ["elm,", "2.5,"])
+@pytest.mark.parametrize("odd", ["oak\n", "1.5\n", "\n", "oak,oak,oak\n", ",,\n"])
+def test_an_odd_record_far_behind_is_found(kind: str, odd: str, tmp_path: Path, wholes: list[bool]) -> None:
+    text = "a,b\n" + f"{kind}oak\n{kind}elm\n" * 60 + odd + f"{kind}elm\n" * 3
+    check_both_ways(tmp_path / "x.csv", text, 64)
+    assert wholes[-1] is False
 
 
 @pytest.fixture(scope="module")
