@@ -229,14 +229,17 @@ class Registry(Generic[T]):
         name, arguments = split_spec(typing.cast("str | Mapping[str, Any]", spec))
         entry = self.get(name)
         arguments = {**defaults, **entry.preset, **arguments}
-        if not isinstance(spec, PlacedSpec):
-            return entry.factory(**arguments)
         try:
             thing = entry.factory(**arguments)
+            if not isinstance(thing, self.base):  # a user's class may make anything
+                made = f"made {type(thing).__name__}, expected a {self.kind}"
+                raise ConfigError(f"{self.kind} {quote(name)}: {_shown(entry.factory)} {made}")
         except ConfigError as error:
-            error.stands_at(spec.at)
+            if isinstance(spec, PlacedSpec):
+                error.stands_at(spec.at)
             raise
-        vars(thing)["at"] = spec.at
+        if isinstance(spec, PlacedSpec):
+            vars(thing)["at"] = spec.at
         return thing
 
     def name_of(self, thing: T | type[T]) -> str:

@@ -168,13 +168,28 @@ class Layer(ScratchOwner):
         rowwise: bool = False,
         fans: tuple[int, int] | None = None,
     ) -> Parameter:
-        """Declare a parameter during ``build``; its ``value`` and ``grad`` exist once the network is made."""
+        """Declare a parameter during ``build``; its ``value`` and ``grad`` exist once the network is made.
+
+        Raises:
+            ValueError: the name is none or taken, the shape is none, or the initializer is none.
+        """
+        self._refuse_odd_parameter(name, shape, initializer)
         kind = {"trainable": trainable, "penalized": penalized, "rowwise": rowwise}
         parameter = Parameter(name, shape, initializer, **kind, fans=fans)
         with_gradient = f"a {name} of {shape_text(shape)}{' with its gradient' if trainable else ''}"
         self.refuse_too_large(with_gradient, parameter.size * (1 + trainable))
         self.parameters.append(parameter)
         return parameter
+
+    def _refuse_odd_parameter(self, name: str, shape: Shape, initializer: Initializer) -> None:
+        if not isinstance(name, str) or not name.isidentifier():
+            raise ValueError(f"expected a name such as 'kernel' for a parameter, got {name!r}")
+        if any(parameter.name == name for parameter in self.parameters):
+            raise ValueError(f"the layer has a parameter {name!r} already")
+        if not isinstance(shape, tuple) or not all(isinstance(size, int | np.integer) and size >= 0 for size in shape):
+            raise ValueError(f"expected a tuple of whole numbers for the shape of {name!r}, got {shape!r}")
+        if not isinstance(initializer, Initializer):
+            raise ValueError(f"expected an initializer such as Constant(1.0) for {name!r}, got {initializer!r}")
 
     def refuse_too_large(self, what: str, numbers: int, argument: str = "") -> None:
         """Refuse the layer where no memory can hold so many numbers that it takes.

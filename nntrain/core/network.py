@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -17,7 +18,7 @@ from nntrain.core.memory import refuse_too_large, size_text
 from nntrain.core.parameter import Parameter, ParameterStore
 from nntrain.core.rng import stream
 from nntrain.core.tracing import Measurement, Trace, leaves, measure
-from nntrain.errors import ConfigError, KeyPath
+from nntrain.errors import ConfigError, KeyPath, shorten
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +155,7 @@ class Network:
     def flops(self) -> int:
         """Floating-point operations of a row's forward pass."""
         if all(layer.shapes is not None for layer in self.layers):
-            return sum(layer.flops(*layer.shapes) for layer in self.layers if layer.shapes is not None)
+            return sum(_flops_of(layer, *layer.shapes) for layer in self.layers if layer.shapes is not None)
         return sum(row.flops for row in self.table())  # a user's container may build its layers in its own way
 
     @property
@@ -239,8 +240,16 @@ class Network:
 def _row(found: Trace) -> LayerRow:
     layer = found.layer
     own = sum(parameter.size for inner in layer.walk() for parameter in inner.parameters)
-    flops = layer.flops(found.in_shape, found.out_shape)
+    flops = _flops_of(layer, found.in_shape, found.out_shape)
     return LayerRow(layer.name, LAYERS.name_of(layer), found.out_shape, own, flops, found.activation_bytes)
+
+
+def _flops_of(layer: Layer, in_shape: Shape, out_shape: Shape) -> int:
+    count = layer.flops(in_shape, out_shape)
+    is_number = isinstance(count, int | float | np.number)  # a user's layer may return anything
+    if not is_number or not 0 <= count < math.inf:
+        raise ValueError(f"flops returned {shorten(repr(count))}, expected a number from 0")
+    return int(count)
 
 
 def told(layer: Layer) -> str:

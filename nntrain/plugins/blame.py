@@ -8,6 +8,8 @@ from nntrain.errors import ConfigError, NntrainError, quote
 from nntrain.explaining import bug, explain_with
 from nntrain.plugins.active import active_plugins, place_of_method, plugin_of
 from nntrain.plugins.faults import described, fault_of, handled_last, is_signal, place_in
+from nntrain.plugins.second_look import cannot_be_copied, given_wrongly
+from nntrain.plugins.stray import tell_stray_errors
 
 _OF_CODE = (TypeError, ValueError, AttributeError, LookupError, ArithmeticError)
 """What is raised where something of a plug-in's is not what it must be; the system's errors are nobody's fault."""
@@ -67,6 +69,9 @@ def _suspect(error: BaseException) -> NntrainError | None:
 
     It is likely where the error came out of what nntrain did with something of a plug-in's.
     """
+    known = (given_wrongly(error) or cannot_be_copied(error)) if active_plugins() else None
+    if known is not None:
+        return known
     for value in handled_last(error) if isinstance(error, _OF_CODE) else ():
         plugin = plugin_of(type(value))
         if plugin is not None:
@@ -78,3 +83,4 @@ def _suspect(error: BaseException) -> NntrainError | None:
 
 
 explain_with(_explain, _suspect)
+tell_stray_errors(is_owned)

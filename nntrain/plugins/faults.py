@@ -6,6 +6,8 @@ import re
 import signal
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
+from itertools import islice
+from types import FrameType
 
 from nntrain.errors import ConfigError, NntrainError, ResourceError, shorten
 from nntrain.explaining import of_the_system
@@ -48,13 +50,17 @@ def is_signal(error: BaseException) -> bool:
 
 def handled_last(error: BaseException, frames: int = 3) -> Iterator[object]:
     """Yield what the innermost calls that an error came out of had in their hands, the innermost first."""
-    traces = []
-    trace = error.__traceback__
+    for frame in islice(frames_of(error), frames):
+        yield from list(frame.f_locals.values())
+
+
+def frames_of(error: BaseException) -> Iterator[FrameType]:
+    """Yield the calls that an error came out of, the innermost first."""
+    frames, trace = [], error.__traceback__
     while trace is not None:
-        traces.append(trace)
+        frames.append(trace.tb_frame)
         trace = trace.tb_next
-    for trace in reversed(traces[-frames:]):
-        yield from list(trace.tb_frame.f_locals.values())
+    yield from reversed(frames)
 
 
 def fault_of(error: BaseException, owns: Callable[[str], bool], default: str) -> NntrainError:
