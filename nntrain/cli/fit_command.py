@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from nntrain.cli.loading import loading
 from nntrain.cli.options import examples, json_option, output_of, plugin_option, runs_dir_option, set_option
+from nntrain.errors import ConfigError
 
 
 @click.command(
@@ -36,6 +38,8 @@ from nntrain.cli.options import examples, json_option, output_of, plugin_option,
 @click.pass_context
 def command(ctx: click.Context, /, config: str | None, **options: Any) -> int:
     """Train a network as CONFIG says and leave a run directory."""
+    if options["run_dir"] is not None and ctx.get_parameter_source("runs_dir") is ParameterSource.COMMANDLINE:
+        raise ConfigError("--run-dir does not go with --runs-dir: it names the whole path", help="leave one out")
     with loading():
         from nntrain.cli.fit_modes import fit
 

@@ -169,7 +169,12 @@ def config_from(
     directory = Path(document.path).parent if directory is None else directory
     if not isinstance(document.values, dict) and not (document.values is None and overrides):
         raise _no_mapping(document)
-    apply_overrides(document, overrides, _DEFAULTS)
+    try:
+        apply_overrides(document, overrides, _DEFAULTS)
+    except ConfigError as error:
+        if not isinstance(document.values, dict):
+            raise
+        document.problems.extend(error.problems)  # told together with what is wrong in the file
     unloaded = None
     if plugins is None:
         refuse_missing(document)

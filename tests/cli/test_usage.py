@@ -60,6 +60,7 @@ MISTAKES = [
     (["fit", "a.yaml", "--force-config"], 2, "--force-config does not go without --resume"),
     (["fit", "--resume", "x", "--seeds", "2"], 2, "--resume does not go with --seeds: a run goes on as it was begun"),
     (["fit", "--resume", "x", "--run-dir", ""], 2, "--resume does not go with --run-dir"),
+    (["fit", "a.yaml", "--runs-dir", "x", "--run-dir", "y"], 2, "--run-dir does not go with --runs-dir"),
     (["fit", "--resume", "x", "--overfit-batch", "--run-dir", "y"], 2, "leave out --run-dir and --overfit-batch to go"),
     (["new", "x.csv"], 2, "--target is missing"),
     (["new", "nosuch.csv", "--target", "y"], 3, "nosuch.csv"),

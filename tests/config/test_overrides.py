@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nntrain.config import load_config
 from nntrain.config.load import parse_text
 from nntrain.config.overrides import apply_overrides
 from nntrain.errors import ConfigError
@@ -96,6 +98,21 @@ def test_all_bad_overrides_are_told_at_once() -> None:
     with pytest.raises(ConfigError) as caught:
         apply_overrides(parse_text("a: 1", "c.yaml"), ["x", "y"], {})
     assert len(caught.value.problems) == 2
+
+
+def test_bad_overrides_are_told_with_what_is_wrong_in_the_file(tmp_path: Path) -> None:
+    file = tmp_path / "c.yaml"
+    file.write_text("data: {train: d.csv, target: y}\narchitecture: linear\nepocs: 3\n")
+    with pytest.raises(ConfigError) as caught:
+        load_config(str(file), ["foo", "epochs=x"])
+    messages = [problem.message for problem in caught.value.problems]
+    assert [message.split(":")[0] for message in messages] == ["epocs", "expected KEY=VALUE, got no '='", "epochs"]
+
+
+def test_a_bad_override_of_an_empty_file_is_told(tmp_path: Path) -> None:
+    (tmp_path / "c.yaml").write_text("")
+    with pytest.raises(ConfigError, match="expected KEY=VALUE"):
+        load_config(str(tmp_path / "c.yaml"), ["foo"])
 
 
 def test_mistakes_within_a_value_are_kept_with_the_override_as_their_place() -> None:
