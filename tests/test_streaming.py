@@ -90,6 +90,7 @@ def same_on_disk(folder: Path, path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     """Train in memory and from disk, the latter encoded in stretches of other lengths; compare all bytes."""
     fit(path, folder / "memory", overrides=("stream=false",))
     monkeypatch.setattr("nntrain.data.forms.rows._BLOCK_VALUES", 1)
+    monkeypatch.setattr("nntrain.data.forms.rows._USUAL_ROWS", 1)
     monkeypatch.setattr("nntrain.data.forms.rows._FEWEST_ROWS", 37)
     fit(path, folder / "disk", overrides=("stream=true",))
     assert digest(folder / "memory") == digest(folder / "disk")
@@ -207,5 +208,6 @@ def test_encoding_does_not_depend_on_the_length_of_stretches(tmp_path: Path, mon
     whole = prepare(options, Path, 0).train.x
     for rows in (1, 2, 100):
         monkeypatch.setattr("nntrain.data.forms.rows._BLOCK_VALUES", 1)
+        monkeypatch.setattr("nntrain.data.forms.rows._USUAL_ROWS", 1)
         monkeypatch.setattr("nntrain.data.forms.rows._FEWEST_ROWS", rows)
         assert prepare(options, Path, 0).train.x.tobytes() == whole.tobytes()

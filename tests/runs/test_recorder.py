@@ -154,6 +154,8 @@ def test_without_a_history_the_file_must_hold_the_epochs(tmp_path: Path, kept: b
     assert Recorder(tmp_path).truncate_to(5) == ["metrics.jsonl: 2 rows after the checkpoint cut off"]
     with pytest.raises(RunError, match="epochs 1 to 6, as the checkpoint has them, got 5"):
         Recorder(tmp_path).truncate_to(6)
+    with pytest.raises(RunError, match="epochs 1 to 1000000000000, as the checkpoint has them, got 5"):
+        Recorder(tmp_path).truncate_to(10**12)
     assert (tmp_path / "metrics.jsonl").read_bytes() == kept
 
 

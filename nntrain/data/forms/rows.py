@@ -25,6 +25,8 @@ _BLOCK_VALUES = 1 << 17
 """Inputs that are written before they are dealt out to the parts: they stay in the processor's cache."""
 _FEWEST_ROWS = 256
 """A stretch has so many rows at least, however wide they are."""
+_USUAL_ROWS, _MOST_VALUES = 2048, 1 << 21
+"""Of wide rows it has more as far as memory allows: each column costs some calls, whose price many numbers share."""
 
 
 class EncodedColumns(Form):
@@ -103,7 +105,7 @@ class EncodedColumns(Form):
         for encoder in self.encoders:
             encodings.append(encoder.encoding(table.columns[encoder.name]))
             notices += encoder.notices
-        size = max(_FEWEST_ROWS, min(CHUNK_ROWS, _BLOCK_VALUES // max(1, width)))
+        size = _stretch_rows(width)
         block = np.empty((min(size, table.rows), width), np.float32)
         selections = [Selection(chosen, table.rows) for chosen in rows]
         for stretch in chunks(table.rows, size):
@@ -143,6 +145,12 @@ class EncodedColumns(Form):
     def loaded_encoders(state: Mapping[str, Any]) -> list[Encoder]:
         """Return the encoders of a :meth:`state`."""
         return [encoder_from(spec["name"], spec) for spec in state["features"]]
+
+
+def _stretch_rows(width: int) -> int:
+    """Return how many rows of so many inputs are written at a time."""
+    of_wide = min(_USUAL_ROWS, _MOST_VALUES // max(1, width))
+    return max(_FEWEST_ROWS, of_wide, min(CHUNK_ROWS, _BLOCK_VALUES // max(1, width)))
 
 
 _KINDS: tuple[ColumnKind, ...] = ("numeric", "categorical", "boolean", "datetime")
