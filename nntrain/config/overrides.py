@@ -38,8 +38,14 @@ def apply_overrides(document: Document, overrides: Sequence[str], defaults: Mapp
             _apply(document, text, defaults)
         except NntrainError as error:
             problems.extend(error.problems)
+            document.spoiled.add(_key_of(text))
     if problems:
         raise ConfigError(problems)
+
+
+def _key_of(text: str) -> KeyPath:
+    """Return the key path that an override begins with, whose value is not known where it fails."""
+    return tuple(int(part) if part.isdecimal() else part for part in text.partition("=")[0].split("."))
 
 
 def _apply(document: Document, text: str, defaults: Mapping[str, Any]) -> None:

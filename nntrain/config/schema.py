@@ -169,12 +169,13 @@ def config_from(
     directory = Path(document.path).parent if directory is None else directory
     if not isinstance(document.values, dict) and not (document.values is None and overrides):
         raise _no_mapping(document)
+    unread: list[Problem] = []
     try:
         apply_overrides(document, overrides, _DEFAULTS)
     except ConfigError as error:
         if not isinstance(document.values, dict):
             raise
-        document.problems.extend(error.problems)  # told together with what is wrong in the file
+        unread = [*error.problems]  # told together with what is wrong in the file
     unloaded = None
     if plugins is None:
         refuse_missing(document)
@@ -183,11 +184,11 @@ def config_from(
             load_named(document, directory, plugins)
         except ConfigError as error:
             unloaded = error
-    return _checked(document, directory, unloaded)
+    return _checked(document, directory, unread, unloaded)
 
 
-def _checked(document: Document, directory: Path, unloaded: ConfigError | None) -> Config:
-    """Return the config of a document, whose plug-ins may have failed to load."""
+def _checked(document: Document, directory: Path, unread: list[Problem], unloaded: ConfigError | None) -> Config:
+    """Return the config of a document, some of whose overrides and plug-ins may have been unreadable."""
     values = {"name": name_from(Path(document.path).stem), **document.values}
     issues: list[Issue] = []
     config = None
@@ -195,9 +196,9 @@ def _checked(document: Document, directory: Path, unloaded: ConfigError | None) 
         config = Config.model_validate(values)
     except ValidationError as error:
         issues = issues_of(error, Config, _TOP)
-    if unloaded is not None:  # unknown names may be its own
+    if unloaded is not None or any(at[:1] == ("plugins",) for at in document.spoiled):  # unknown names may be theirs
         issues = [issue for issue in issues if issue.kind != "unknown_name"]
-    problems = [*(unloaded.problems if unloaded else ()), *_problems(issues, document)]
+    problems = [*unread, *(unloaded.problems if unloaded else ()), *_problems(issues, document)]
     if config is None or problems:
         raise ConfigError(problems)
     config._document, config._directory = document, directory

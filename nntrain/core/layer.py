@@ -171,7 +171,8 @@ class Layer(ScratchOwner):
         """Declare a parameter during ``build``; its ``value`` and ``grad`` exist once the network is made.
 
         Raises:
-            ValueError: the name is none or taken, the shape is none, or the initializer is none.
+            ValueError: the name is no identifier or is taken, the shape is no tuple of whole numbers, or the
+                initializer is no :class:`~nntrain.core.initializers.Initializer`.
         """
         self._refuse_odd_parameter(name, shape, initializer)
         kind = {"trainable": trainable, "penalized": penalized, "rowwise": rowwise}
@@ -186,7 +187,8 @@ class Layer(ScratchOwner):
             raise ValueError(f"expected a name such as 'kernel' for a parameter, got {name!r}")
         if any(parameter.name == name for parameter in self.parameters):
             raise ValueError(f"the layer has a parameter {name!r} already")
-        if not isinstance(shape, tuple) or not all(isinstance(size, int | np.integer) and size >= 0 for size in shape):
+        sizes = shape if isinstance(shape, tuple) else (None,)
+        if any(not isinstance(size, int | np.integer) or isinstance(size, bool) or size < 0 for size in sizes):
             raise ValueError(f"expected a tuple of whole numbers for the shape of {name!r}, got {shape!r}")
         if not isinstance(initializer, Initializer):
             raise ValueError(f"expected an initializer such as Constant(1.0) for {name!r}, got {initializer!r}")

@@ -246,7 +246,7 @@ def _row(found: Trace) -> LayerRow:
 
 def _flops_of(layer: Layer, in_shape: Shape, out_shape: Shape) -> int:
     count = layer.flops(in_shape, out_shape)
-    is_number = isinstance(count, int | float | np.number)  # a user's layer may return anything
+    is_number = isinstance(count, int | float | np.integer | np.floating)  # a user's layer may return anything
     if not is_number or not 0 <= count < math.inf:
         raise ValueError(f"flops returned {shorten(repr(count))}, expected a number from 0")
     return int(count)

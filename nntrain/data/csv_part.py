@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 BLOCK_BYTES = 2 << 20
 """About how much is checked and parsed at a time: little memory, and enough for the milliseconds of a pandas call."""
 SMALL_BYTES = 2 << 20
-"""Text up to this size is read with the standard library, which is sooner done than pandas is imported."""
+"""Text up to this size is read without pandas, sooner than that is imported."""
 _PLANNED_BYTES = 1 << 18
 """By how much it is planned how a file is parsed as a whole."""
 _HEADER_BYTES, _MOST_HEADER_BYTES = 1 << 20, 16 << 20

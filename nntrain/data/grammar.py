@@ -114,7 +114,8 @@ class Grammar:
     def _plain_values(self, cells: Sequence[str]) -> NDArray[np.float64] | None:
         """Return the values of cells that are all numbers, far sooner than one by one, or None.
 
-        Of the characters of a number alone, Python's ``float`` takes what the grammar does.
+        Of the characters of a number alone, Python's ``float`` takes what the grammar does. Missing strings are not
+        looked for.
         """
         text = "\n".join(cells)
         of_number = f"0123456789+-eE \t\n{self.decimal}".encode()

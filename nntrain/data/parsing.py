@@ -44,7 +44,7 @@ class BlockParser:
         width: the number of columns.
         delimiter: one ASCII character.
         grammar: what a number and a missing cell is.
-        small: whether to do without pandas.
+        small: whether to do without pandas: with passes of NumPy, or cell by cell.
 
     Attributes:
         tokens: the cells that mean a missing number.
@@ -66,9 +66,9 @@ class BlockParser:
     def plan(self, block: Checked) -> None:
         """Decide what to read each column as, from rows spread over the first block."""
         self.is_planned = True
-        if self._small and len(block.body) < _LEAST_PASSES:
+        if self._small and (len(block.body) < _LEAST_PASSES or self._grammar.infinity_is_missing):
             self._may_be_small_numbers = False
-            return
+            return  # each cell by itself
         wanted = max(_LEAST_ROWS, min(_MOST_ROWS, _SAMPLED_CELLS // self._width))
         picked = distinct_values(np.linspace(0, block.rows - 1, wanted).astype(np.intp))
         records = [_record(block, row) for row in picked]

@@ -62,6 +62,8 @@ def read_whole(
     cells = file.status.st_size * rows * len(header.names) // max(1, len(first))
     seen = _seen(bytes(first))
     is_likely = parser.is_usual and seen is not None and _Quotes(header.delimiter).are_plain(seen)
+    if len(header.names) - 1 in parser.texts_planned:  # where the last may be empty, no record that lacks it is found
+        is_likely &= not any(f"{header.delimiter}{empty}\n".encode() in bytes(first) for empty in ("", '""'))
     if not is_likely or cells * _BYTES_A_CELL > available_memory() // 4:
         return None
     with nobody_writes(file.path) as is_safe:
@@ -191,7 +193,7 @@ def _parsed(parser: BlockParser, path: str, header: Header) -> list[Piece] | Non
         types = {i: "category" if i in texts else np.float64 for i in range(width)}
         missing = {i: parser.tokens for i in range(width) if i not in texts}
         if width - 1 in texts:
-            missing[width - 1] = [""]  # as what a record that is too short has there
+            missing[width - 1] = [""]  # a record that is too short has the same there, and none may have
     # A name is nothing but a name here: neither an address, nor does its ending say how the file is packed.
     name = os.path.abspath(path)  # noqa: PTH100
     dialect = {**parser.dialect(), "compression": None, "skiprows": header.line - 1}

@@ -69,10 +69,11 @@ def _suspect(error: BaseException) -> NntrainError | None:
 
     It is likely where the error came out of what nntrain did with something of a plug-in's.
     """
-    known = (given_wrongly(error) or cannot_be_copied(error)) if active_plugins() else None
+    is_of_code = bool(active_plugins()) and isinstance(error, _OF_CODE)
+    known = (given_wrongly(error) or cannot_be_copied(error)) if is_of_code else None
     if known is not None:
         return known
-    for value in handled_last(error) if isinstance(error, _OF_CODE) else ():
+    for value in handled_last(error) if is_of_code else ():
         plugin = plugin_of(type(value))
         if plugin is not None:
             reason = f"{type(value).__name__} cannot be used as it is: {described(error)}"

@@ -21,9 +21,10 @@ def given_wrongly(error: BaseException) -> ConfigError | None:
     The trial with zeros has shown nothing wrong: the layer does so now and then.
     """
     frames, layers = list(frames_of(error)), registry_of("layer")
+    chain = layers.get("sequential").factory
     for frame, outer in pairwise(frames):
         layer, container, method = frame.f_locals.get("self"), outer.f_locals.get("self"), frame.f_code.co_name
-        if not isinstance(layer, layers.base) or not isinstance(container, layers.base) or layer.shapes is None:
+        if not isinstance(layer, layers.base) or not isinstance(container, chain) or layer.shapes is None:
             continue
         if method == "forward":
             given, shape, step = frame.f_locals.get("x"), layer.shapes[0], -1
@@ -32,7 +33,9 @@ def given_wrongly(error: BaseException) -> ConfigError | None:
         else:
             continue
         giver = _neighbour(container, layer, step)
-        if giver is None or plugin_of(type(giver)) is None or _is_of(given, shape):
+        if giver is None:  # it stands before or after the container
+            continue
+        if plugin_of(type(giver)) is None or _is_of(given, shape):
             return None
         found = f"shape {given.shape}" if isinstance(given, np.ndarray) else type(given).__name__
         reason = f"layer {quote(layers.name_of(giver))} ({giver.name}): {method} returned {found}"
@@ -49,7 +52,7 @@ def cannot_be_copied(error: BaseException) -> ConfigError | None:
         for value in list(frame.f_locals.values()):
             plugin = plugin_of(type(value))
             if plugin is not None:
-                reason = f"{type(value).__name__} cannot be copied, and each part of a batch has a copy"
+                reason = f"{type(value).__name__} cannot be copied, as what is trained is"
                 help = "make what cannot be copied where it is first needed, in forward"
                 return ConfigError(f"{reason}: {described(error)}", help=help, **plugin.place_of(type(value)))
     return None

@@ -24,7 +24,8 @@ def tell_stray_errors(owns: Callable[[str], bool]) -> None:
 
 def _tell(otherwise: Callable[[Any], object], owns: Callable[[str], bool], what: str, stray: Any) -> None:
     error = stray.exc_value
-    place = None if error is None else place_in(error, owns)
+    # With SystemExit a thread ends itself, of which Python says nothing.
+    place = None if error is None or isinstance(error, SystemExit) else place_in(error, owns)
     if place is None or sys.stderr is None:
         otherwise(stray)
         return

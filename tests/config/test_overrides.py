@@ -106,7 +106,18 @@ def test_bad_overrides_are_told_with_what_is_wrong_in_the_file(tmp_path: Path) -
     with pytest.raises(ConfigError) as caught:
         load_config(str(file), ["foo", "epochs=x"])
     messages = [problem.message for problem in caught.value.problems]
-    assert [message.split(":")[0] for message in messages] == ["epocs", "expected KEY=VALUE, got no '='", "epochs"]
+    assert [message.split(":")[0] for message in messages] == ["expected KEY=VALUE, got no '='", "epocs", "epochs"]
+
+
+@pytest.mark.parametrize("override", ["data.train=", "plugins=[mine.py", "architecture='x"])
+def test_nothing_more_is_said_of_what_an_unread_override_is_about(override: str, tmp_path: Path) -> None:
+    file = tmp_path / "c.yaml"
+    train, layers = ("", "linear") if "train" in override else ("train: d.csv, ", "{layers: [my_layer]}")
+    file.write_text(f"data: {{{train}target: y}}\narchitecture: {layers}\n")
+    with pytest.raises(ConfigError) as caught:
+        load_config(str(file), [override])
+    assert len(caught.value.problems) == 1
+    assert str(caught.value).startswith(f"error: --set {override}")
 
 
 def test_a_bad_override_of_an_empty_file_is_told(tmp_path: Path) -> None:

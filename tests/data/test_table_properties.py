@@ -93,6 +93,13 @@ def test_cells_together_are_what_each_is_alone(
             assert state == NUMBER and value == alone and not (value == 0 and np.signbit(value))
 
 
+def test_numbers_of_a_small_file_stay_numbers_where_infinity_is_missing() -> None:
+    raw = ("a,b\n" + "".join(f"{i % 300},{i % 7}\n" for i in range(30_000))).encode()
+    found = table_of(raw, missing_values=("inf",))
+    assert [column.integers() is not None for column in found] == [True, True]
+    assert len(raw) > parsing._LEAST_PASSES
+
+
 def test_long_digits_take_linear_time() -> None:
     assert number_pattern(".").fullmatch("1" * 130_000 + "x") is None
     assert Grammar().number("0." + "0" * 100_000 + "1") == 0.0

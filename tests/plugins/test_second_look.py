@@ -68,7 +68,7 @@ ODD: dict[str, tuple[tuple[str, str], str]] = {
     "a function": (declared(NAME, SHAPE, "np.ones"), "expected an initializer"),
     "a lock": (
         (INIT, f"{INIT}\n        import threading; self.lock = threading.Lock()"),
-        "Odd cannot be copied, and each part of a batch has a copy: TypeError: cannot pickle",
+        "Odd cannot be copied, as what is trained is: TypeError: cannot pickle",
     ),
     "a generator": ((INIT, f"{INIT}\n        self.numbers = (i for i in range(3))"), "cannot pickle 'generator'"),
     "no flops": (with_method("flops", "None"), "ValueError: flops returned None, expected a number from 0"),
@@ -110,10 +110,17 @@ def test_the_layer_itself_is_sound(folder: Path, capsys: pytest.CaptureFixture[s
     told(capsys, "fit", "config.yaml", "-q", code=0)
 
 
+def test_parameters_of_shape_true(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    old, new = declared(NAME, "(True,)", INITIALIZER)
+    project_of(folder, SCALE.replace(old, new), CONFIG)
+    assert "for the shape of 'factor', got (True,)" in told(capsys, "fit", "config.yaml", "-q", code=2)
+
+
 def test_what_fails_beside_the_training_is_a_warning(folder: Path) -> None:
     text = SCALE.replace(
         INIT,
         f"{INIT}\n        import threading, atexit\n        threading.Thread(target=lambda: 1 / 0).start()\n"
+        "        import sys; threading.Thread(target=sys.exit).start()\n"
         "        atexit.register(lambda: {}['x'])",
     )
     project_of(folder, text, CONFIG)

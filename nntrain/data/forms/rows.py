@@ -22,11 +22,11 @@ from nntrain.data.table import Table
 from nntrain.data.target import Target
 
 _BLOCK_VALUES = 1 << 17
-"""Inputs that are written before they are dealt out to the parts: they stay in the processor's cache."""
+"""Inputs of narrow rows that are written before they are dealt out to the parts: they stay in the processor's cache."""
 _FEWEST_ROWS = 256
 """A stretch has so many rows at least, however wide they are."""
 _USUAL_ROWS, _MOST_VALUES = 2048, 1 << 21
-"""Of wide rows it has more as far as memory allows: each column costs some calls, whose price many numbers share."""
+"""Of wide rows it has more, up to so many values: each column costs some calls, whose price many numbers share."""
 
 
 class EncodedColumns(Form):
