@@ -188,10 +188,12 @@ def _parsed(parser: BlockParser, path: str, header: Header) -> list[Piece] | Non
 
     width, texts = len(header.names), parser.texts_planned
     types: Any = np.float64
-    missing: Any = parser.tokens
+    # pandas takes all of them in for each column of every 256 kB: those within blanks are rare and left to the others.
+    tokens = [token for token in parser.tokens if token == token.strip()]
+    missing: Any = tokens
     if texts:  # pandas is much slower with one entry for each of many columns
         types = {i: "category" if i in texts else np.float64 for i in range(width)}
-        missing = {i: parser.tokens for i in range(width) if i not in texts}
+        missing = {i: tokens for i in range(width) if i not in texts}
         if width - 1 in texts:
             missing[width - 1] = [""]  # a record that is too short has the same there, and none may have
     # A name is nothing but a name here: neither an address, nor does its ending say how the file is packed.
