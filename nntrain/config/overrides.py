@@ -17,6 +17,8 @@ from nntrain.user_files import typed
 
 _SEGMENT = re.compile(r'"([^"]*)"|([^."=]+)')
 
+_KEY = re.compile(r'(?:"[^"]*"|[^"=])*')
+"""A '=' within a quoted part of the key is part of the key."""
 _FORM = "write KEY=VALUE, as in --set optimizer.learning_rate=0.01"
 
 
@@ -38,14 +40,16 @@ def apply_overrides(document: Document, overrides: Sequence[str], defaults: Mapp
             _apply(document, text, defaults)
         except NntrainError as error:
             problems.extend(error.problems)
-            document.spoiled.add(_key_of(text))
+            document.spoiled |= _unread(text, document)
     if problems:
         raise ConfigError(problems)
 
 
-def _key_of(text: str) -> KeyPath:
-    """Return the key path that an override begins with, whose value is not known where it fails."""
-    return tuple(int(part) if part.isdecimal() else part for part in text.partition("=")[0].split("."))
+def _unread(text: str, document: Document) -> set[KeyPath]:
+    """Return the key path that a failed override begins with, if it does with one: its value is not known."""
+    found = _KEY.match(typed(text))
+    key = split_key(found[0].strip()) if found else None
+    return {_with_indices(document.values, key)} if key else set()
 
 
 def _apply(document: Document, text: str, defaults: Mapping[str, Any]) -> None:
@@ -82,8 +86,7 @@ def split_key(key: str) -> KeyPath | None:
 
 
 def _split(text: str, origin: str) -> tuple[KeyPath, str]:
-    # A '=' within a quoted part of the key is part of the key.
-    found = re.fullmatch(r'((?:"[^"]*"|[^"=])*)=(.*)', text, re.DOTALL)
+    found = re.fullmatch(rf"({_KEY.pattern})=(.*)", text, re.DOTALL)
     if not found:
         raise ConfigError("expected KEY=VALUE, got no '='", path=origin, help=_FORM)
     key = split_key(found[1].strip())
@@ -130,10 +133,17 @@ def _parent(document: Document, key: KeyPath, origin: str, defaults: Mapping[str
 def _index(values: Any, part: str | int, above: KeyPath, origin: str) -> Any:
     if isinstance(values, dict):
         return part
-    if str(part).isascii() and str(part).isdigit() and int(str(part)[:10]) < len(values):
-        return int(part)
+    if (item := _item(values, part)) is not None:
+        return item
     held = f"items 0 to {len(values) - 1}" if values else "no items"
     raise ConfigError(f"{dotted(above)} is a list with {held}, got {quote(str(part))}", path=origin)
+
+
+def _item(values: list[Any], part: str | int) -> int | None:
+    """Return the index of the item of a list that a part of a key path means, if it means one."""
+    text = str(part).lstrip("0") or "0"
+    is_index = text.isascii() and text.isdigit() and len(text) <= len(str(len(values)))
+    return int(text) if is_index and int(text) < len(values) else None
 
 
 def _put(parent: Any, key: KeyPath, value: Any, origin: str) -> None:
@@ -157,8 +167,13 @@ def _replace_places(document: Document, key: KeyPath, written: Document, origin:
 
 
 def _with_indices(values: Any, key: KeyPath) -> KeyPath:
+    """Return a key path with numbers for the items of lists, as far as it leads through values that are there."""
     path: list[str | int] = []
     for part in key:
-        path.append(int(part) if isinstance(values, list) else part)
-        values = values[path[-1]]
+        if isinstance(values, list) and (item := _item(values, part)) is not None:
+            path.append(item)
+            values = values[item]
+        else:
+            path.append(part)
+            values = values.get(part) if isinstance(values, dict) else None
     return tuple(path)

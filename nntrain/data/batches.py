@@ -19,6 +19,7 @@ from nntrain.data.table import Table
 _KEPT_BYTES = 16 << 20
 """A data set of up to this size may be in memory twice."""
 _MANY_ROWS = 1 << 20
+"""Of more rows the memory of their order counts; NumPy shuffles its own index type in two thirds of the time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,7 +265,6 @@ class Loader:
         self.seed = seed
         self.shards = shards
         self.epoch = 1
-        # Numpy shuffles its own index type in two thirds of the time; of very many rows memory is what counts.
         self.order: Array = row_numbers(len(dataset)) if len(dataset) > _MANY_ROWS else np.arange(len(dataset))
         self._buffers: dict[tuple[int, int], Batch] = {}
         self._noise = StepStream(seed, "augmentation")

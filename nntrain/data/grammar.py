@@ -69,9 +69,9 @@ class Grammar:
     def is_missing(self, cell: str, numeric: bool) -> bool:
         """Whether a cell is missing, in a numeric column or in one of text."""
         bare = cell.strip(BLANKS)
-        if bare in self._absent:
+        if bare in (self._words if numeric else self._absent):
             return True
-        return numeric and (bare in MISSING_NUMBERS or (bool(self._absent_values) and self._is_absent_value(cell)))
+        return numeric and bool(self._absent_values) and self._is_absent_value(cell)
 
     def _is_absent_value(self, cell: str) -> bool:
         return self._value(cell) in self._absent_values
@@ -136,7 +136,7 @@ class Grammar:
 
     def tokens(self) -> list[str]:
         """Return the missing strings with the blanks that commonly surround them, for a parser that takes a list."""
-        bare = sorted({*MISSING_NUMBERS, *self.missing_values, *self._absent})
+        bare = sorted({*self._words, *self.missing_values})
         return list(dict.fromkeys(form for text in bare for form in (text, f" {text}", f"{text} ", f" {text} ")))
 
 

@@ -245,7 +245,7 @@ class BlockParser:
     def _from_texts(self, texts: Texts) -> Piece:
         """Return numbers where all cells are numbers or missing, else the texts."""
         values, states = self._grammar.convert_distinct(texts.distinct)
-        return texts if (states == OTHER).any() else narrowed(values[texts.codes])
+        return texts if (states == OTHER).any() else values[texts.codes]
 
 
 def _texts(column: Any) -> Texts | None:

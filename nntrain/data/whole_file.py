@@ -60,10 +60,11 @@ def read_whole(
         size: about how many bytes a block shall have.
     """
     cells = file.status.st_size * rows * len(header.names) // max(1, len(first))
-    seen = _seen(bytes(first))
+    text = bytes(first)
+    seen = _seen(text)
     is_likely = parser.is_usual and seen is not None and _Quotes(header.delimiter).are_plain(seen)
     if len(header.names) - 1 in parser.texts_planned:  # where the last may be empty, no record that lacks it is found
-        is_likely &= not any(f"{header.delimiter}{empty}\n".encode() in bytes(first) for empty in ("", '""'))
+        is_likely &= not any(f"{header.delimiter}{empty}\n".encode() in text for empty in ("", '""'))
     if not is_likely or cells * _BYTES_A_CELL > available_memory() // 4:
         return None
     with nobody_writes(file.path) as is_safe:

@@ -75,6 +75,7 @@ def test_an_override_through_an_alias_leaves_its_anchor_alone() -> None:
         ("x", "error: --set x: expected KEY=VALUE, got no '='"),
         ("", "error: --set : expected KEY=VALUE, got no '='"),
         ("h.2=1", "error: --set h.2=1: h is a list with items 0 to 1, got '2'"),
+        ("h.00000000005=1", "error: --set h.00000000005=1: h is a list with items 0 to 1, got '00000000005'"),
         ("h.-1=1", "error: --set h.-1=1: h is a list with items 0 to 1, got '-1'"),
         ("h.x=1", "error: --set h.x=1: h is a list with items 0 to 1, got 'x'"),
         ("h.0.x=1", "error: --set h.0.x=1: h.0 is 5, which has no keys"),
@@ -109,7 +110,7 @@ def test_bad_overrides_are_told_with_what_is_wrong_in_the_file(tmp_path: Path) -
     assert [message.split(":")[0] for message in messages] == ["expected KEY=VALUE, got no '='", "epocs", "epochs"]
 
 
-@pytest.mark.parametrize("override", ["data.train=", "plugins=[mine.py", "architecture='x"])
+@pytest.mark.parametrize("override", ["data.train=", '"data".train=', "plugins=[mine.py", "architecture='x"])
 def test_nothing_more_is_said_of_what_an_unread_override_is_about(override: str, tmp_path: Path) -> None:
     file = tmp_path / "c.yaml"
     train, layers = ("", "linear") if "train" in override else ("train: d.csv, ", "{layers: [my_layer]}")
