@@ -182,8 +182,18 @@ class Dataset:
     def answers(self, order: Array) -> Answers:
         """Return what the outputs of all examples are judged by, in another order of the examples."""
         weight, base = (None if array is None else taken(array, order) for array in (self.weight, self.base))
-        answers = Answers(taken(self._targets(), order), weight, base)
+        # Of codes the narrow ones are taken: those of an epoch's order lie anywhere, and these stay in the cache.
+        targets = self._targets() if self._narrow_codes is None else self._narrow_codes
+        answers = Answers(taken(targets, order).astype(self.target.dtype, copy=False), weight, base)
         return answers.at(self.steps_there(order)) if self.per_step else answers
+
+    @cached_property
+    def _narrow_codes(self) -> Array | None:
+        """The codes of classes in the smallest type that holds them, or None where the target is numbers."""
+        if self.target.dtype != np.int64:
+            return None
+        ends = self.target.min(), self.target.max()
+        return self.target.astype(np.result_type(*map(np.min_scalar_type, ends)))
 
     def _targets(self) -> Array:
         return self.inputs().reshape(len(self), -1) if self.reconstructs else self.target

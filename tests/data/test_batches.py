@@ -40,7 +40,7 @@ def test_every_row_once_and_whole(rows: int, size: int | str, seed: int, epoch: 
         seen += batch.target.tolist()
     assert sorted(seen) == list(range(rows))
     answers = loader.dataset.answers(loader.order)
-    assert answers.target.tolist() == seen
+    assert answers.target.tolist() == seen and answers.target.dtype == np.int64
     assert answers.weight is not None and answers.weight.tolist() == [row + 1 for row in seen]
 
 
