@@ -10,7 +10,7 @@ import numpy as np
 
 from nntrain.core.array import Array, Shape
 from nntrain.core.layer import Context, Layer
-from nntrain.layers.left_to_pool import LeftToPool
+from nntrain.layers.left_to_pool import LeftToPool, PoolInPieces
 from nntrain.layers.rows import parts_of
 
 ROW_WORTH_ITS_LOOP = 16
@@ -116,6 +116,10 @@ class InPlaceActivation(LeftToPool, Activation):
         if isinstance(self._preceding, LeftToPool) and self._preceding.hand_over(shape):
             self.before = self._preceding
         return True
+
+    def feed(self, pool: PoolInPieces) -> None:
+        if self.before is not None:
+            self.before.feed(pool)
 
     def follow(self, before: Layer) -> None:
         self._preceding = before

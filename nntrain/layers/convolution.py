@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import math
+from typing import Any
+
+import numpy as np
 
 from nntrain.core.array import Array, Shape
 from nntrain.core.layer import Context
@@ -16,6 +19,7 @@ from nntrain.layers.depthwise import (
     depthwise_tiles,
     depthwise_tiles_back,
 )
+from nntrain.layers.left_to_pool import PoolInPieces
 from nntrain.layers.window_products import WindowProducts
 
 KEPT_BYTES = 8 << 20
@@ -31,11 +35,25 @@ class Convolution(WindowProducts):
     Attributes:
         kept: the windows of the latest forward, or their lines, where they are of all rows; the kernel's gradient needs
             them.
+        pool: a max pool right behind the layer that takes the output piece by piece, or None.
+        fed: the same, in the latest forward; None where examples had lengths, or another shape than at first.
     """
 
     padding: str
     lengths: Array | None
     kept: Array | None
+    pool: PoolInPieces | None = None
+    fed: PoolInPieces | None = None
+
+    def bind(self, name: str, dtype: np.dtype[Any], seed: int) -> None:
+        super().bind(name, dtype, seed)
+        self.pool = None
+
+    def kept_numbers(self, training: bool) -> int:
+        return super().kept_numbers(training) if self.pool is None else 0
+
+    def feed(self, pool: PoolInPieces) -> None:
+        self.pool = pool
 
     def _build(self, in_shape: Shape, kernel: Shape, stride: Shape, dilation: Shape) -> Shape:
         *sizes, channels = in_shape
@@ -83,24 +101,33 @@ class Convolution(WindowProducts):
 
     def forward(self, x: Array, ctx: Context) -> Array:
         self.x, self.lengths, windows = x, ctx.lengths, self.windows
-        y = self.scratch("y", (len(x), *windows.counts(x.shape[1:-1]), self.filters))
+        shape = (len(x), *windows.counts(x.shape[1:-1]), self.filters)
+        is_usual = ctx.lengths is None and self.shapes == (x.shape[1:], shape[1:])
+        fed = self.fed = self.pool if is_usual else None
+        y = self.scratch("y", shape) if fed is None else fed.begin(shape)
         line, pieces = self._line_of_bias(y), self._pieces_of(x, y)
         matrices = depthwise_tiles(self, self._by_place(), y.shape[-2]) if self.is_depthwise else self._matrices()
         columns: Array | None = None
         lines = self._memory_for_lines(x, y) if ctx.training else None
         for rows in pieces:
-            part, lengths = y[rows], None if self.lengths is None else self.lengths[rows]
+            part, lengths = self._part_of(y, rows), None if self.lengths is None else self.lengths[rows]
             if self.is_depthwise:
                 depthwise_product(self, x[rows], windows, matrices, part, lengths)
             else:
                 place = None if lines is None else lines[rows]
                 columns = self._multiply(x[rows], windows, matrices, part, lengths, place)
             self._finish(part, line)
+            if fed is not None:
+                fed.take(rows, part)
         self.kept = columns if len(pieces) == 1 else lines
         if ctx.lengths is not None:
             axis = (windows.kernel[0], windows.stride[0], windows.dilation[0])
             ctx.lengths = window_lengths(self, ctx.lengths, *axis, self.padding)
         return self._activated(y, ctx)
+
+    def _part_of(self, y: Array, rows: slice) -> Array:
+        """Return where to write some rows of the output or its gradient: one place for all, where they go to a pool."""
+        return y[rows] if self.fed is None else self.scratch("y", (rows.stop - rows.start, *y.shape[1:]))
 
     def _memory_for_lines(self, x: Array, y: Array) -> Array | None:
         """Return memory for the lines of all windows, where it is little enough to be kept for the backward pass."""
@@ -116,6 +143,8 @@ class Convolution(WindowProducts):
         if self._goes_by_lines(self.windows, channels, self.filters):
             places = self.windows.kernel[1]
         width = 2 * channels if self.is_depthwise else places * (channels // self.blocks) + self.filters
+        if self.fed is not None:
+            width += self.filters  # the pool sorts them by their place in a window
         return list(self._pieces(len(x), y.shape[1:-1], width))
 
     def backward(self, dy: Array) -> Array | None:
@@ -140,6 +169,13 @@ class Convolution(WindowProducts):
         else:
             self._commit_kernel_gradient(slot, total)
         return None if dx is None else clear_padding(self, dx, self.lengths)
+
+    def _part_before_activation(self, dy: Array, rows: slice) -> Array:
+        if self.fed is None:
+            return super()._part_before_activation(dy, rows)
+        part = self._part_of(dy, rows)
+        self.fed.give(rows, part)
+        return part
 
     def _add_to_gradient(self, rows: slice, dy: Array, total: Array, *, first: bool) -> None:
         x, lengths = self.x[rows], None if self.lengths is None else self.lengths[rows]

@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from nntrain.core.array import Array
+from nntrain.core.array import Array, Shape
 from nntrain.core.layer import LAYERS, Context, Layer
 from nntrain.core.steps import clear_padding, without_padding
 from nntrain.core.windows import copy_runs
-from nntrain.layers.left_to_pool import LeftToPool
+from nntrain.layers.left_to_pool import LeftToPool, PoolInPieces
 from nntrain.layers.masks import masked
 from nntrain.layers.pool import Pool, Pool1d, Pool2d
 from nntrain.layers.window_passes import AxisWindows, along, collect, outlets, resized, spread
@@ -21,7 +21,7 @@ FEW_PLACES = 4
 """Places of a window up to which it is faster to take all at once than one axis after the other."""
 
 
-class MaxPool(Pool):
+class MaxPool(Pool, PoolInPieces):
     """Base: y = max of a window; the gradient goes to the place of the first largest value in row-major order.
 
     The bias and the activation of the layer before, if they never fall where x rises, give the same behind the pool,
@@ -30,9 +30,11 @@ class MaxPool(Pool):
 
     Attributes:
         before: the layer that leaves its bias, scaling or activation to the pool.
+        unread: stands for the input and its gradient where a layer feeds the pool; see :meth:`begin`.
     """
 
     before: LeftToPool | None = None
+    unread: Array | None = None
 
     def bind(self, name: str, dtype: np.dtype[Any], seed: int) -> None:
         super().bind(name, dtype, seed)
@@ -42,6 +44,13 @@ class MaxPool(Pool):
         out_shape = (*(windows.count for windows in self.windows), self.in_shape[-1])
         if isinstance(before, LeftToPool) and before.hand_over(out_shape):
             self.before = before
+            if self._takes_whole_windows:
+                before.feed(self)
+
+    @property
+    def _takes_whole_windows(self) -> bool:
+        """Whether the places of a window are compared all at once."""
+        return math.prod(self.sizes) <= FEW_PLACES and all(windows.stand_apart for windows in self.windows)
 
     def forward(self, x: Array, ctx: Context) -> Array:
         y = self._pooled(x, ctx)
@@ -52,11 +61,14 @@ class MaxPool(Pool):
         return out
 
     def _pooled(self, x: Array, ctx: Context) -> Array:
+        self.is_fed = x is self.unread
         self.enter(x, ctx)
-        self.is_plain = self.masked_lengths is None and math.prod(self.sizes) <= FEW_PLACES
-        self.is_plain &= all(windows.stand_apart for windows in self.windows)
-        if self.is_plain:
-            return self._largest(x)
+        self.is_whole = self.masked_lengths is None and self._takes_whole_windows
+        if self.is_whole:
+            if not self.is_fed:
+                self._begin(x.shape)
+                self.take(slice(0, len(x)), x)
+            return self.y
         y = without_padding(self, x, self.masked_lengths, "x", -np.inf)
         # The last axis first, and backward the other way round: so the first row wins, and in a row the first column.
         self.passes = []
@@ -71,8 +83,13 @@ class MaxPool(Pool):
             dy = self.before.before_finish(dy)
         if not self.needs_input_gradient:
             return None
-        if self.is_plain:
-            return self._to_first(dy)
+        if self.is_whole:
+            self.dy = dy
+            if self.is_fed:
+                return self.unread
+            dx = self.scratch("dx", (len(dy), *self.in_shape))
+            self.give(slice(0, len(dy)), dx)
+            return dx
         for axis, windows, values, y in reversed(self.passes):
             dy = self._route(dy, axis, windows, values, y)
         return dy
@@ -82,30 +99,37 @@ class MaxPool(Pool):
         taps = itertools.product(*([tap.steps for tap in windows.taps] for windows in self.windows))
         return [(slice(None), *steps) for steps in taps]
 
-    def _largest(self, x: Array) -> Array:
-        self.y = y = self.scratch("y", (len(x), *(windows.count for windows in self.windows), x.shape[-1]))
-        self.values = []
-        for i, place in enumerate(self._each_place()):
-            self.values.append(value := self.scratch(f"value_{i}", y.shape))
-            copy_runs(value, x[place])
-        np.maximum(self.values[0], self.values[min(1, len(self.values) - 1)], out=y)
-        for value in self.values[2:]:
-            np.maximum(y, value, out=y)
-        return y
+    def begin(self, shape: Shape) -> Array:
+        if shape[1:] != self.in_shape:
+            self.place(shape[1:])
+        self._begin(shape)
+        number = self.scratch("unread", (1,))
+        number.fill(np.nan)
+        self.unread = unread = np.ndarray(shape, number.dtype, number, 0, (0,) * len(shape))
+        return unread
 
-    def _to_first(self, dy: Array) -> Array:
-        dx, share = self.scratch("dx", (len(dy), *self.in_shape)), self.scratch("share", dy.shape)
+    def _begin(self, shape: Shape) -> None:
+        self.y = self.scratch("y", (shape[0], *(windows.count for windows in self.windows), shape[-1]))
+        self.places = self._each_place()
+        self.found = self.scratch("found", (len(self.places), *self.y.shape), np.bool_)
+
+    def take(self, rows: slice, x: Array) -> None:
+        y, values = self.y[rows], []
+        for i, place in enumerate(self.places):
+            values.append(value := self.scratch(f"value_{i}", y.shape))
+            copy_runs(value, x[place])
+        np.maximum(values[0], values[min(1, len(values) - 1)], out=y)
+        for value in values[2:]:
+            np.maximum(y, value, out=y)
+        _find_first(values, y, self.found[:, rows])
+
+    def give(self, rows: slice, dx: Array) -> None:
+        dy, found = self.dy[rows], self.found[:, rows]
+        share = self.scratch("share", dy.shape)
         if not all(track.is_covered for windows in self.windows for track in windows.tracks):
             dx.fill(0)
-        found, rest, spare = self.scratch("found", dy.shape, np.bool_), dy, self.scratch("rest", dy.shape)
-        *others, last = self._each_place()
-        for place, value in zip(others, self.values, strict=False):
-            np.equal(value, self.y, out=found)
-            masked(rest, found, share)
-            rest = np.subtract(rest, share, out=spare)  # what no place has got yet
-            copy_runs(dx[place], share)
-        copy_runs(dx[last], rest)
-        return dx
+        for place, there in zip(self.places, found, strict=True):
+            copy_runs(dx[place], masked(dy, there, share))
 
     def _route(self, dy: Array, axis: int, windows: AxisWindows, values: list[Array], y: Array) -> Array:
         """Return the gradient of what was pooled along one axis: each dy goes to the first tap that has the largest."""
@@ -128,6 +152,22 @@ class MaxPool(Pool):
         if rest is not shares[-1]:
             np.copyto(shares[-1], rest[along(axis, last.windows)])
         return spread(self, brought, dx, axis, windows, f"dx_{axis}")
+
+
+def _find_first(values: list[Array], y: Array, found: Array) -> None:
+    """Write which place (P, ...) of each window holds the first of its largest values y (...), given those of places.
+
+    >>> found = np.empty((2, 3), bool)
+    >>> _find_first([np.array([1, 2, 2]), np.array([2, 1, 2])], np.array([2, 2, 2]), found)
+    >>> found.tolist()
+    [[False, True, True], [True, False, False]]
+    """
+    *others, last = found
+    last.fill(True)  # what no place has been found for yet
+    for value, there in zip(values, others, strict=False):
+        np.equal(value, y, out=there)
+        np.logical_and(there, last, out=there)
+        np.greater(last, there, out=last)
 
 
 @LAYERS.register("max_pool1d")

@@ -1,4 +1,4 @@
-"""Bias and activation left to the max pool behind a layer: the same numbers as in the order of the config."""
+"""Work left to the max pool behind a layer: the same numbers as in the order of the config."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ import pytest
 
 from nntrain.core.layer import LAYERS, Context, Layer
 from nntrain.core.network import Network
+from nntrain.layers import window_products
+from nntrain.layers.convolution import Convolution
 from nntrain.layers.max_pool import MaxPool
 from nntrain.layers.sequential import Sequential
 from tests.layers.passing import passes
@@ -67,6 +69,49 @@ def test_a_pool_that_finishes_the_layer_before_it_gives_the_same(name: str, monk
     np.testing.assert_array_equal(y, wanted)
     for gradient, other in zip(gradients, others, strict=True):
         np.testing.assert_allclose(gradient, other, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_pool_that_is_fed_piece_by_piece_gives_the_same(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    specs, shape = CASES[name]
+    x = np.random.default_rng(0).normal(size=(6, *shape))
+    monkeypatch.setattr(window_products, "BYTES_OF_A_PIECE", 1)
+    fed = network(specs, shape)
+    takers = [layer.pool for layer in fed.layers if isinstance(layer, Convolution) and layer.pool is not None]
+    assert bool(takers) is not any(word in name for word in ("batch norm", "overlap", "beyond", "transpose"))
+    found = [fed.forward(x).copy(), *passes(fed, x)]
+    monkeypatch.setattr(MaxPool, "follow", Layer.follow)
+    plain = network(specs, shape)
+    wanted = [plain.forward(x).copy(), *passes(plain, x)]
+    for pass_found, pass_wanted in zip(found, wanted, strict=True):
+        np.testing.assert_allclose(pass_found, pass_wanted, rtol=1e-9, atol=1e-12)
+
+
+def test_a_pool_is_fed_no_sequences_that_have_lengths(monkeypatch: pytest.MonkeyPatch) -> None:
+    specs, shape = CASES["conv1d"]
+    x, lengths = np.random.default_rng(0).normal(size=(2, *shape)), np.array([9, 6])
+    contexts = [Context(training=training, lengths=lengths) for training in (True, False)]
+    found = [network(specs, shape).forward(x, context) for context in contexts]
+    monkeypatch.setattr(MaxPool, "follow", Layer.follow)
+    wanted = network(specs, shape).forward(x, Context(lengths=lengths))
+    for outputs in found:
+        np.testing.assert_array_equal(outputs, wanted)
+
+
+def test_a_fed_pool_gives_the_gradient_to_the_first_of_equal_places() -> None:
+    net = network([{**CONV, "filters": 1, "kernel": 1}, POOL], (2, 2, 1))
+    x = np.ones((1, 2, 2, 1))
+    net.forward(x, Context(training=True))
+    dx = net.backward(np.ones((1, 1, 1, 1)))
+    assert dx is not None
+    assert (dx[0, :, :, 0] != 0).tolist() == [[True, False], [False, False]]
+
+
+def test_what_stands_for_a_product_in_pieces_shows_if_it_is_read() -> None:
+    conv, pool = network([CONV, POOL], IMAGES).layers
+    unread = conv.forward(np.zeros((2, *IMAGES)), Context(training=True))
+    assert unread.shape == (2, 8, 8, 4) and np.isnan(unread).all()
+    assert np.isfinite(pool.forward(unread, Context(training=True))).all()
 
 
 def test_what_may_fall_stays_before_the_pool() -> None:
