@@ -14,6 +14,7 @@ from nntrain.core.array import Array
 from nntrain.core.rng import StepStream, stream
 from nntrain.data.chunks import filled, row_numbers, taken
 from nntrain.data.content import content_order
+from nntrain.data.parsing import narrowed
 from nntrain.data.table import Table
 
 _KEPT_BYTES = 16 << 20
@@ -139,9 +140,8 @@ class Dataset:
 
         stored = np.empty((rows, *self.x.shape[1:]), self.x.dtype)
         x = stored if self.reading is None else np.empty(stored.shape, np.float32)
-        target = (
-            x.reshape(rows, -1) if self.reconstructs else np.empty((rows, *self.target.shape[1:]), self.target.dtype)
-        )
+        shape = (rows, *self.target.shape[1:])
+        target = x.reshape(rows, -1) if self.reconstructs else np.empty(shape, self.target.dtype)
         return Batch(x, target, like(self.weight), like(self.lengths), self.per_step, stored)
 
     def inputs(self) -> Array:
@@ -182,18 +182,14 @@ class Dataset:
     def answers(self, order: Array) -> Answers:
         """Return what the outputs of all examples are judged by, in another order of the examples."""
         weight, base = (None if array is None else taken(array, order) for array in (self.weight, self.base))
-        # Of codes the narrow ones are taken: those of an epoch's order lie anywhere, and these stay in the cache.
-        targets = self._targets() if self._narrow_codes is None else self._narrow_codes
+        targets = self._targets() if self.reconstructs else self._narrow_target
         answers = Answers(taken(targets, order).astype(self.target.dtype, copy=False), weight, base)
         return answers.at(self.steps_there(order)) if self.per_step else answers
 
     @cached_property
-    def _narrow_codes(self) -> Array | None:
-        """The codes of classes in the smallest type that holds them, or None where the target is numbers."""
-        if self.target.dtype != np.int64:
-            return None
-        ends = self.target.min(), self.target.max()
-        return self.target.astype(np.result_type(*map(np.min_scalar_type, ends)))
+    def _narrow_target(self) -> Array:
+        """The target, codes in the narrowest type: in an epoch's order they lie anywhere, and so stay in the cache."""
+        return narrowed(self.target) if self.target.dtype.kind == "i" else self.target
 
     def _targets(self) -> Array:
         return self.inputs().reshape(len(self), -1) if self.reconstructs else self.target
@@ -280,7 +276,7 @@ class Loader:
         self._noise = StepStream(seed, "augmentation")
         self._counts: Array | None = dataset.label_counts
         self._weight: Array | None = _example_weights(dataset)
-        self._ordered: tuple[Array | None, Array | None] = self._counts, self._weight
+        self._ordered: list[Array | None] = [self._counts, self._weight]
 
     def begin(self, epoch: int) -> None:
         """Put the examples in the order of an epoch (from 1). One batch of all is not shuffled."""
@@ -288,11 +284,7 @@ class Loader:
         if self.batch_count > 1:
             filled(self.order, lambda rows: np.arange(rows.start, rows.stop))
             stream(self.seed, "shuffle", epoch).shuffle(self.order)
-        counts, weight = self._counts, self._weight
-        self._ordered = (
-            None if counts is None else counts[self.order],
-            None if weight is None else weight[self.order],
-        )
+        self._ordered = [None if own is None else own[self.order] for own in (self._counts, self._weight)]
 
     def bounds(self, number: int) -> tuple[int, int]:
         """Return where batch ``number`` (from 0) begins and ends in the epoch's order."""

@@ -10,7 +10,7 @@ import numpy as np
 
 from nntrain.core.array import Array, Shape
 from nntrain.core.layer import Context, Layer
-from nntrain.layers.left_to_pool import LeftToPool, PoolInPieces
+from nntrain.layers.left_to_pool import LeftToPool, TakesPieces
 from nntrain.layers.rows import parts_of
 
 ROW_WORTH_ITS_LOOP = 16
@@ -117,9 +117,9 @@ class InPlaceActivation(LeftToPool, Activation):
             self.before = self._preceding
         return True
 
-    def feed(self, pool: PoolInPieces) -> None:
+    def feed(self, taker: TakesPieces) -> None:
         if self.before is not None:
-            self.before.feed(pool)
+            self.before.feed(taker)
 
     def follow(self, before: Layer) -> None:
         self._preceding = before

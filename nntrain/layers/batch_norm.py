@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 from annotated_types import Gt, Le
@@ -12,45 +11,19 @@ from annotated_types import Gt, Le
 from nntrain.core.array import Array, Shape
 from nntrain.core.epsilon import Epsilon
 from nntrain.core.initializers import Constant
-from nntrain.core.layer import LAYERS, Context
-from nntrain.core.steps import clear_padding, padding_mask, without_padding
-from nntrain.layers.channels import folded, side_by_side, tiled
-from nntrain.layers.left_to_pool import LeftToPool
-from nntrain.layers.rows import as_rows, parts_of
-
-PIECE = 32768
-"""Numbers that several passes are made over before the next piece is taken: 128 kB of float32, so that the pieces of
-input, output and what lies between stay in a processor's own cache."""
-
-MOST_LAYOUTS = 64
-"""Shapes of batches whose layouts are remembered."""
-
-RUN = 2048
-"""Numbers of a row that are multiplied by those of another row: a call for less takes NumPy's loop longer for each."""
+from nntrain.core.layer import LAYERS, Context, Layer
+from nntrain.core.steps import clear_padding, without_padding
+from nntrain.layers.channels import folded, tiled
+from nntrain.layers.convolution import Convolution
+from nntrain.layers.left_to_pool import LeftToPool, TakesPieces
+from nntrain.layers.wide_rows import Layout, Layouts
 
 FAR = 16.0
 """A squared mean of so many variances makes the variance lose digits when it is found from the sum of squares."""
 
 
-@dataclass(frozen=True, slots=True)
-class Layout:
-    """How the numbers of an array are gone through.
-
-    Attributes:
-        times: positions that stand side by side in a row.
-        parts: pieces of the rows.
-        there: (rows,) 1 for a row that counts, 0 for padding.
-        count: positions that count.
-    """
-
-    times: int
-    parts: list[slice]
-    there: Array
-    count: float
-
-
 @LAYERS.register("batch_norm")
-class BatchNorm(LeftToPool):
+class BatchNorm(LeftToPool, TakesPieces):
     """Normalizes each feature over the batch: y = scale (x - mean) / sqrt(variance + epsilon) + offset.
 
     Features are the last axis; mean and (biased) variance run over all others. In training they are the batch's, and
@@ -66,12 +39,21 @@ class BatchNorm(LeftToPool):
     variance, the squares are summed once more, of x - mean. Where a batch is cut into parts, the parts' sums are added.
 
     A max pool behind the layer (and behind a relu, where that comes between) takes the scaling over, as long as all
-    slopes are positive: max (x a + b) = (max x) a + b, to the bit, and there are fewer numbers behind the pool.
+    slopes are positive: max (x a + b) = (max x) a + b, to the bit, and there are fewer numbers behind the pool. What a
+    convolution before the layer makes piece by piece is then added up and pooled while it is in the processor's cache.
 
     Args:
         momentum: share of a new batch in the running statistics.
         epsilon: added to the variance.
         affine: whether scale and offset are there, and learned.
+
+    Attributes:
+        is_deferred: whether a max pool does the scaling of the latest batch.
+        taker: the max pool, where a convolution right before the layer feeds both; else None.
+        is_fed: whether it has fed them with the latest batch.
+        whole: (B, ..., F) what they were fed with.
+        unread: stands for it, and for its gradient, between this layer and the pool.
+        taken: (2 F,) sums of the pieces, and of their squares.
 
     Raises:
         ConfigError: the examples have no axis of features.
@@ -84,6 +66,12 @@ class BatchNorm(LeftToPool):
     couples_rows = True
     keeps_output = True
     is_deferred: bool = False
+    is_fed: bool = False
+    taker: TakesPieces | None = None
+    whole: Array | None = None
+    unread: Array
+    taken: Array
+    _preceding: Layer | None = None
 
     def __init__(
         self,
@@ -104,18 +92,22 @@ class BatchNorm(LeftToPool):
             self.offset = self.add_parameter("offset", shape, Constant(0.0), penalized=False)
         self.running_mean = self.add_parameter("running_mean", shape, Constant(0.0), trainable=False)
         self.running_variance = self.add_parameter("running_variance", shape, Constant(1.0), trainable=False)
-        self.ones = np.ones(1, self.dtype)
-        self._layouts: dict[Shape, Layout] = {}
+        self.layouts = Layouts(self)
         return in_shape
 
     def forward(self, x: Array, ctx: Context) -> Array:
         self.lengths, self.peers = ctx.lengths, ctx.peers if ctx.training else None
-        self.layout = self._laid_out(x.shape) if self.lengths is None else self._laid_out_steps(x, self.lengths)
-        self.x = rows = self._rows(without_padding(self, x, self.lengths, "without_padding"), "x_rows", self.layout)
+        self.layout = self.layouts.of(x.shape) if self.lengths is None else self.layouts.of_steps(x, self.lengths)
+        self.is_fed = x is self.whole
+        there = without_padding(self, x, self.lengths, "without_padding")
+        self.x = rows = self.layouts.rows(there, "x_rows", self.layout)
         self.mean, variance = self.running_mean.value, self.running_variance.value
         self.count, self.is_far = 0.0, True
         if ctx.training:
-            self._sums(rows, rows, self.layout)
+            if self.is_fed:
+                np.copyto(self._counted_sums()[1:], self.taken)
+            else:
+                self._sums(rows, rows, self.layout)
             sums = self._of_all()
             if self.whole_count > 1:
                 self.count = self.whole_count
@@ -132,7 +124,7 @@ class BatchNorm(LeftToPool):
         np.subtract(self.offset.value if self.affine else 0, self.shift, out=self.shift)
         self.is_deferred = self.hands_over and self.lengths is None and bool(np.minimum.reduce(self.slope) > 0)
         if self.is_deferred:
-            return x
+            return self.unread if self.is_fed else x
         y = self.scratch("y", x.shape)
         self._scale(rows, self.layout, y.reshape(rows.shape))
         return y
@@ -152,48 +144,67 @@ class BatchNorm(LeftToPool):
         if not self.is_deferred:
             np.copyto(out, x)
             return
-        self.left = self._laid_out(x.shape)
-        self.pooled = self._rows(x, "pooled_rows", self.left)
+        self.left = self.layouts.of(x.shape)
+        self.pooled = self.layouts.rows(x, "pooled_rows", self.left)
         self._scale(self.pooled, self.left, out.reshape(self.pooled.shape))
 
     def before_finish(self, dy: Array) -> Array:
         # Without what comes by way of the statistics: backward adds it for all positions.
         if not self.is_deferred:
             return dy
-        rows = self._rows(dy, "dy_rows", self.left)
+        rows = self.layouts.rows(dy, "dy_rows", self.left)
         self._learn(rows, self.pooled, self.left)
         dx = self.scratch("dx_left", dy.shape)
         np.multiply(rows, tiled(self, self.slope, self.left.times, "a"), out=dx.reshape(rows.shape))
         return dx
 
-    def _laid_out(self, shape: Shape) -> Layout:
-        """Choose how many positions stand in a row, and the pieces of the rows, for arrays of a shape."""
-        found = self._layouts.get(shape)
-        if found is not None:
-            return found
-        if len(self._layouts) >= MOST_LAYOUTS:
-            self._layouts.clear()
-        positions, features = math.prod(shape[:-1]), shape[-1]
-        times = side_by_side(positions, features, RUN)
-        rows = positions // times
-        if len(self.ones) < rows:
-            self.ones = np.ones(rows, self.dtype)
-        parts = list(parts_of(rows, max(1, PIECE // (features * times))))
-        made = self._layouts[shape] = Layout(times, parts, self.ones[:rows], float(positions))
-        return made
+    def bind(self, name: str, dtype: np.dtype[Any], seed: int) -> None:
+        super().bind(name, dtype, seed)
+        self.taker = self._preceding = None
 
-    def _laid_out_steps(self, x: Array, lengths: Array) -> Layout:
-        """Choose the pieces of padded sequences (B, T, ..., F); weigh padding with 0, others with 1."""
-        there = self.scratch("there", (math.prod(x.shape[:-1]),))
-        mask = padding_mask(self, lengths, x.shape[1])
-        np.subtract(1, mask[:, :, None], out=there.reshape(*x.shape[:2], -1))
-        parts = list(parts_of(len(there), max(1, PIECE // x.shape[-1])))
-        return Layout(1, parts, there, float(np.add.reduce(there)))
+    def follow(self, before: Layer) -> None:
+        self._preceding = before
 
-    def _rows(self, x: Array, key: str, layout: Layout) -> Array:
-        """Return x as rows of features, of which ``layout.times`` are side by side."""
-        rows = as_rows(self, x, key)
-        return rows if layout.times == 1 else rows.reshape(-1, layout.times * rows.shape[1])
+    def kept_numbers(self, training: bool) -> int:
+        if self.taker is None or self.shapes is None:
+            return super().kept_numbers(training)
+        return math.prod(self.shapes[0])
+
+    def feed(self, taker: TakesPieces) -> None:
+        if isinstance(self._preceding, Convolution):
+            self.taker = taker
+            self._preceding.feed(self)
+
+    def begin(self, shape: Shape, training: bool) -> Array:
+        assert self.taker is not None, "feed comes first"
+        self.unread = self.taker.begin(shape, training)
+        self.adds_up = training
+        self.taken = self.scratch("taken", (2 * shape[-1],))
+        self.taken.fill(0)
+        self.whole = whole = self.scratch("whole", shape)
+        return whole
+
+    def room(self, rows: slice) -> Array:
+        assert self.whole is not None, "begin comes first"
+        return self.whole[rows]
+
+    def take(self, rows: slice, x: Array) -> None:
+        assert self.taker is not None, "feed comes first"
+        if self.adds_up:
+            layout = self.layouts.of(x.shape)
+            wide = self.layouts.rows(x, "x_rows", layout)
+            np.add(self.taken, self._sums(wide, wide, layout).reshape(-1), out=self.taken)
+        self.taker.take(rows, x)
+
+    def give(self, rows: slice) -> Array:
+        assert self.taker is not None and self.whole is not None, "begin comes first"
+        if not self.is_deferred:
+            return self.dx[rows]
+        dx = self.taker.give(rows)
+        layout = self.layouts.of(dx.shape)
+        wide = self.layouts.rows(dx, "dx_rows", layout)
+        self._add_statistics(wide, self.layouts.rows(self.whole[rows], "x_rows", layout), layout, wide)
+        return dx
 
     def _sums(self, rows: Array, factors: Array, layout: Layout, center: Array | None = None) -> Array:
         """Return the sums (2, F) over rows of each feature, and of its products with (factors - center); keep them.
@@ -267,13 +278,17 @@ class BatchNorm(LeftToPool):
             np.add(running, share, out=running)
 
     def backward(self, dy: Array) -> Array | None:
-        rows = self._rows(dy, "dy_rows", self.layout)
+        is_given = self.is_fed and self.is_deferred
+        rows = dy if is_given else self.layouts.rows(dy, "dy_rows", self.layout)
         if not self.is_deferred:
             self._learn(rows, self.x, self.layout)
         if not self.needs_input_gradient:
             return None
-        dx = self.scratch("dx", dy.shape)
-        self._input_gradient(rows, dx.reshape(rows.shape))
+        self._weigh_statistics()
+        if is_given:
+            return dy
+        self.dx = dx = self.scratch("dx", dy.shape)
+        self._add_statistics(rows, self.x, self.layout, dx.reshape(rows.shape))
         return clear_padding(self, dx, self.lengths)
 
     def _learn(self, rows: Array, x: Array, layout: Layout) -> None:
@@ -289,25 +304,27 @@ class BatchNorm(LeftToPool):
             np.copyto(self.scale.gradient_slot(), sums[1])
             self.scale.commit()
 
-    def _input_gradient(self, rows: Array, out: Array) -> None:
-        """Write dx = slope (dy - mean(dy) - normalized mean(dy normalized)), as dy slope + x b + c.
-
-        Where a max pool does the scaling, dy slope is what arrives.
-        """
-        slope = None if self.is_deferred else tiled(self, self.slope, self.layout.times, "a")
+    def _weigh_statistics(self) -> None:
+        """Find b and c (F,) of dx = slope (dy - mean(dy) - normalized mean(dy normalized)) = dy slope + x b + c."""
         if not self.count:
-            np.copyto(out, rows) if slope is None else np.multiply(rows, slope, out=out)
             return
         sums = self._of_all()
         means = np.divide(sums, -self.count, out=self.scratch("moments_of_dy", sums.shape))
         np.multiply(means, self.slope, out=means)
-        c, b = means
-        np.multiply(b, self.factor, out=b)
-        np.subtract(c, np.multiply(b, self.mean, out=self.scratch("share", b.shape)), out=c)
-        b, c = tiled(self, b, self.layout.times, "b"), tiled(self, c, self.layout.times, "center")
-        for part in self.layout.parts:
-            x, dy, dx = self.x[part], rows[part], out[part]
-            other = np.multiply(x, b, out=self.scratch("product", x.shape))
+        self.c, self.b = means
+        np.multiply(self.b, self.factor, out=self.b)
+        np.subtract(self.c, np.multiply(self.b, self.mean, out=self.scratch("share", self.b.shape)), out=self.c)
+
+    def _add_statistics(self, rows: Array, x: Array, layout: Layout, out: Array) -> None:
+        """Write dx for wide rows of dy and x; where a max pool does the scaling, dy slope is what arrives."""
+        slope = None if self.is_deferred else tiled(self, self.slope, layout.times, "a")
+        if not self.count:
+            np.copyto(out, rows) if slope is None else np.multiply(rows, slope, out=out)
+            return
+        b, c = tiled(self, self.b, layout.times, "b"), tiled(self, self.c, layout.times, "center")
+        for part in layout.parts:
+            dy, dx = rows[part], out[part]
+            other = np.multiply(x[part], b, out=self.scratch("product", dy.shape))
             np.add(other, c, out=other)
             np.add(dy if slope is None else np.multiply(dy, slope, out=dx), other, out=dx)
 

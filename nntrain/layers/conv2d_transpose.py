@@ -122,7 +122,7 @@ class Conv2dTranspose(WindowProducts):
         total = self._total(slot)
         offset = self._bias_slot()
         for rows in self._pieces_of(dy):
-            part, first = self._part_before_activation(dy, rows), rows.start == 0
+            part, first = self._part_before_activation(dy[rows], rows), rows.start == 0
             if offset is not None:
                 self._add_to_bias_gradient(part, offset, first=first)
             columns = None if dx is None else self._multiply(part, self.windows, matrices, dx[rows])

@@ -12,6 +12,7 @@ from nntrain.core.layer import Context
 from nntrain.core.memory import shape_text
 from nntrain.core.steps import clear_padding, window_lengths
 from nntrain.core.windows import Windows
+from nntrain.layers.activation import InPlaceActivation
 from nntrain.layers.depthwise import (
     depthwise_input_gradient,
     depthwise_kernel_gradient,
@@ -19,7 +20,7 @@ from nntrain.layers.depthwise import (
     depthwise_tiles,
     depthwise_tiles_back,
 )
-from nntrain.layers.left_to_pool import PoolInPieces
+from nntrain.layers.left_to_pool import TakesPieces
 from nntrain.layers.window_products import WindowProducts
 
 KEPT_BYTES = 8 << 20
@@ -35,25 +36,26 @@ class Convolution(WindowProducts):
     Attributes:
         kept: the windows of the latest forward, or their lines, where they are of all rows; the kernel's gradient needs
             them.
-        pool: a max pool right behind the layer that takes the output piece by piece, or None.
+        taker: what takes the output piece by piece, right behind the layer, or None.
         fed: the same, in the latest forward; None where examples had lengths, or another shape than at first.
     """
 
     padding: str
     lengths: Array | None
     kept: Array | None
-    pool: PoolInPieces | None = None
-    fed: PoolInPieces | None = None
+    taker: TakesPieces | None = None
+    fed: TakesPieces | None = None
 
     def bind(self, name: str, dtype: np.dtype[Any], seed: int) -> None:
         super().bind(name, dtype, seed)
-        self.pool = None
+        self.taker = None
 
     def kept_numbers(self, training: bool) -> int:
-        return super().kept_numbers(training) if self.pool is None else 0
+        return super().kept_numbers(training) if self.taker is None else 0
 
-    def feed(self, pool: PoolInPieces) -> None:
-        self.pool = pool
+    def feed(self, taker: TakesPieces) -> None:
+        if self.activation is None or isinstance(self.activation, InPlaceActivation):
+            self.taker = taker
 
     def _build(self, in_shape: Shape, kernel: Shape, stride: Shape, dilation: Shape) -> Shape:
         *sizes, channels = in_shape
@@ -103,14 +105,15 @@ class Convolution(WindowProducts):
         self.x, self.lengths, windows = x, ctx.lengths, self.windows
         shape = (len(x), *windows.counts(x.shape[1:-1]), self.filters)
         is_usual = ctx.lengths is None and self.shapes == (x.shape[1:], shape[1:])
-        fed = self.fed = self.pool if is_usual else None
-        y = self.scratch("y", shape) if fed is None else fed.begin(shape)
+        fed = self.fed = self.taker if is_usual else None
+        y = self.scratch("y", shape) if fed is None else fed.begin(shape, ctx.training)
         line, pieces = self._line_of_bias(y), self._pieces_of(x, y)
         matrices = depthwise_tiles(self, self._by_place(), y.shape[-2]) if self.is_depthwise else self._matrices()
         columns: Array | None = None
         lines = self._memory_for_lines(x, y) if ctx.training else None
         for rows in pieces:
-            part, lengths = self._part_of(y, rows), None if self.lengths is None else self.lengths[rows]
+            part = y[rows] if fed is None else fed.room(rows)
+            lengths = None if self.lengths is None else self.lengths[rows]
             if self.is_depthwise:
                 depthwise_product(self, x[rows], windows, matrices, part, lengths)
             else:
@@ -124,10 +127,6 @@ class Convolution(WindowProducts):
             axis = (windows.kernel[0], windows.stride[0], windows.dilation[0])
             ctx.lengths = window_lengths(self, ctx.lengths, *axis, self.padding)
         return self._activated(y, ctx)
-
-    def _part_of(self, y: Array, rows: slice) -> Array:
-        """Return where to write some rows of the output or its gradient: one place for all, where they go to a pool."""
-        return y[rows] if self.fed is None else self.scratch("y", (rows.stop - rows.start, *y.shape[1:]))
 
     def _memory_for_lines(self, x: Array, y: Array) -> Array | None:
         """Return memory for the lines of all windows, where it is little enough to be kept for the backward pass."""
@@ -144,7 +143,7 @@ class Convolution(WindowProducts):
             places = self.windows.kernel[1]
         width = 2 * channels if self.is_depthwise else places * (channels // self.blocks) + self.filters
         if self.fed is not None:
-            width += self.filters  # the pool sorts them by their place in a window
+            width += self.filters  # a pool sorts them by their place in a window
         return list(self._pieces(len(x), y.shape[1:-1], width))
 
     def backward(self, dy: Array) -> Array | None:
@@ -155,7 +154,8 @@ class Convolution(WindowProducts):
         total = self._by_place(slot) if self.is_depthwise else self._total(slot)
         offset = self._bias_slot()
         for rows in self._pieces_of(self.x, dy):
-            part, first = self._part_before_activation(dy, rows), rows.start == 0
+            part, first = dy[rows] if self.fed is None else self.fed.give(rows), rows.start == 0
+            part = self._part_before_activation(part, rows)
             if offset is not None:
                 self._add_to_bias_gradient(part, offset, first=first)
             self._add_to_gradient(rows, part, total, first=first)
@@ -169,13 +169,6 @@ class Convolution(WindowProducts):
         else:
             self._commit_kernel_gradient(slot, total)
         return None if dx is None else clear_padding(self, dx, self.lengths)
-
-    def _part_before_activation(self, dy: Array, rows: slice) -> Array:
-        if self.fed is None:
-            return super()._part_before_activation(dy, rows)
-        part = self._part_of(dy, rows)
-        self.fed.give(rows, part)
-        return part
 
     def _add_to_gradient(self, rows: slice, dy: Array, total: Array, *, first: bool) -> None:
         x, lengths = self.x[rows], None if self.lengths is None else self.lengths[rows]

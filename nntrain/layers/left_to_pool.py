@@ -15,23 +15,28 @@ from nntrain.core.array import Array, Shape
 from nntrain.core.layer import Layer
 
 
-class PoolInPieces(Layer):
-    """Base of pools that a layer before them can feed with its result, some rows at a time."""
+class TakesPieces(Layer):
+    """Base of layers that the one before them, a convolution, can feed with its result, some rows at a time."""
 
-    def begin(self, shape: Shape) -> Array:
-        """Begin a forward pass of (B, \\*sizes, C), whose rows :meth:`take` is given before the pool's ``forward``.
+    def begin(self, shape: Shape, training: bool) -> Array:
+        """Begin a forward pass of (B, \\*sizes, C), all of whose rows :meth:`take` is given before ``forward``.
 
         Returns:
-            what stands for the result, and later for its gradient, and must not be read: it has nothing but the shape.
+            what the layer before has as its result, and ``forward`` is given. Where there is no such result as a whole,
+            it has nothing but the shape, and must not be read; ``backward`` may then return it as its gradient.
         """
         raise TypeError(f"{type(self).__name__} does not implement begin")
 
+    def room(self, rows: slice) -> Array:
+        """Return where to write the result of some rows."""
+        raise TypeError(f"{type(self).__name__} does not implement room")
+
     def take(self, rows: slice, x: Array) -> None:
-        """Pool the result of some rows."""
+        """Take the result of some rows, which is in their :meth:`room`."""
         raise TypeError(f"{type(self).__name__} does not implement take")
 
-    def give(self, rows: slice, dx: Array) -> None:
-        """Write the gradient of the result of some rows, after the pool's ``backward``."""
+    def give(self, rows: slice) -> Array:
+        """Return the gradient of the result of some rows, after ``backward``; it is valid until the next one."""
         raise TypeError(f"{type(self).__name__} does not implement give")
 
 
@@ -55,8 +60,8 @@ class LeftToPool(Layer):
         """Leave work to a max pool with outputs (B, \\*shape), if there is any to leave; return whether."""
         raise TypeError(f"{type(self).__name__} does not implement hand_over")
 
-    def feed(self, pool: PoolInPieces) -> None:
-        """Give a pool that work was left to its input piece by piece, if that is how the layer makes its result."""
+    def feed(self, taker: TakesPieces) -> None:
+        """Feed a layer behind this one from now on, if this one makes its result, or is given it, piece by piece."""
 
     def finish(self, x: Array, out: Array) -> None:
         """Write the output for what a max pool has left of the layer's result into ``out``, which may be x itself."""

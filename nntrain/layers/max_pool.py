@@ -12,7 +12,7 @@ from nntrain.core.array import Array, Shape
 from nntrain.core.layer import LAYERS, Context, Layer
 from nntrain.core.steps import clear_padding, without_padding
 from nntrain.core.windows import copy_runs
-from nntrain.layers.left_to_pool import LeftToPool, PoolInPieces
+from nntrain.layers.left_to_pool import LeftToPool, TakesPieces
 from nntrain.layers.masks import masked
 from nntrain.layers.pool import Pool, Pool1d, Pool2d
 from nntrain.layers.window_passes import AxisWindows, along, collect, outlets, resized, spread
@@ -21,7 +21,7 @@ FEW_PLACES = 4
 """Places of a window up to which it is faster to take all at once than one axis after the other."""
 
 
-class MaxPool(Pool, PoolInPieces):
+class MaxPool(Pool, TakesPieces):
     """Base: y = max of a window; the gradient goes to the place of the first largest value in row-major order.
 
     The bias and the activation of the layer before, if they never fall where x rises, give the same behind the pool,
@@ -87,9 +87,7 @@ class MaxPool(Pool, PoolInPieces):
             self.dy = dy
             if self.is_fed:
                 return self.unread
-            dx = self.scratch("dx", (len(dy), *self.in_shape))
-            self.give(slice(0, len(dy)), dx)
-            return dx
+            return self.give(slice(0, len(dy)))
         for axis, windows, values, y in reversed(self.passes):
             dy = self._route(dy, axis, windows, values, y)
         return dy
@@ -99,7 +97,7 @@ class MaxPool(Pool, PoolInPieces):
         taps = itertools.product(*([tap.steps for tap in windows.taps] for windows in self.windows))
         return [(slice(None), *steps) for steps in taps]
 
-    def begin(self, shape: Shape) -> Array:
+    def begin(self, shape: Shape, training: bool) -> Array:
         if shape[1:] != self.in_shape:
             self.place(shape[1:])
         self._begin(shape)
@@ -113,6 +111,9 @@ class MaxPool(Pool, PoolInPieces):
         self.places = self._each_place()
         self.found = self.scratch("found", (len(self.places), *self.y.shape), np.bool_)
 
+    def room(self, rows: slice) -> Array:
+        return self.scratch("piece", (rows.stop - rows.start, *self.in_shape))
+
     def take(self, rows: slice, x: Array) -> None:
         y, values = self.y[rows], []
         for i, place in enumerate(self.places):
@@ -123,13 +124,14 @@ class MaxPool(Pool, PoolInPieces):
             np.maximum(y, value, out=y)
         _find_first(values, y, self.found[:, rows])
 
-    def give(self, rows: slice, dx: Array) -> None:
-        dy, found = self.dy[rows], self.found[:, rows]
+    def give(self, rows: slice) -> Array:
+        dy, found, dx = self.dy[rows], self.found[:, rows], self.room(rows)
         share = self.scratch("share", dy.shape)
         if not all(track.is_covered for windows in self.windows for track in windows.tracks):
             dx.fill(0)
         for place, there in zip(self.places, found, strict=True):
             copy_runs(dx[place], masked(dy, there, share))
+        return dx
 
     def _route(self, dy: Array, axis: int, windows: AxisWindows, values: list[Array], y: Array) -> Array:
         """Return the gradient of what was pooled along one axis: each dy goes to the first tap that has the largest."""

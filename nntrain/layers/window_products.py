@@ -297,8 +297,8 @@ class WindowProducts(LeftToPool):
             return dy
         return np.asarray(self.activation.backward(dy))
 
-    def _part_before_activation(self, dy: Array, rows: slice) -> Array:
-        part = dy[rows]
+    def _part_before_activation(self, part: Array, rows: slice) -> Array:
+        """Return the gradient before the activation of some rows, given that of the output."""
         if self.hands_over or not isinstance(self.activation, InPlaceActivation):
             return part
         return self.activation.pull_back(part, self.activation.y[rows], self.scratch("dy", part.shape))

@@ -77,8 +77,8 @@ def test_a_pool_that_is_fed_piece_by_piece_gives_the_same(name: str, monkeypatch
     x = np.random.default_rng(0).normal(size=(6, *shape))
     monkeypatch.setattr(window_products, "BYTES_OF_A_PIECE", 1)
     fed = network(specs, shape)
-    takers = [layer.pool for layer in fed.layers if isinstance(layer, Convolution) and layer.pool is not None]
-    assert bool(takers) is not any(word in name for word in ("batch norm", "overlap", "beyond", "transpose"))
+    takers = [layer.taker for layer in fed.layers if isinstance(layer, Convolution) and layer.taker is not None]
+    assert bool(takers) is not any(word in name for word in ("bare", "overlap", "beyond", "transpose"))
     found = [fed.forward(x).copy(), *passes(fed, x)]
     monkeypatch.setattr(MaxPool, "follow", Layer.follow)
     plain = network(specs, shape)
