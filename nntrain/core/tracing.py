@@ -134,7 +134,8 @@ def leaves(layer: Layer) -> Iterator[Layer]:
 def tap(layer: Layer, output: Callable[[Array], object], gradient: Callable[[Array], object]) -> None:
     """Let a layer show its output at each forward pass, and its input's gradient at each backward pass.
 
-    Where a max pool does the layer's bias and activation, that is what the pool leaves.
+    Where a max pool does the layer's bias and activation, that is what the pool leaves. A gradient that is only there
+    piece by piece is shown so.
     """
     if getattr(layer, "hands_over", False):
         _tap_finish(layer, output, gradient)
@@ -148,11 +149,24 @@ def tap(layer: Layer, output: Callable[[Array], object], gradient: Callable[[Arr
 
     def shown_backward(dy: Array) -> Array | None:
         dx = backward(dy)
-        if dx is not None:
+        if dx is not None and dx is not getattr(layer, "unread", None):
             gradient(dx)
         return dx
 
     layer.forward, layer.backward = shown_forward, shown_backward  # type: ignore[method-assign]
+    if hasattr(layer, "give"):
+        _tap_give(layer, gradient)
+
+
+def _tap_give(layer: Any, gradient: Callable[[Array], object]) -> None:
+    give = layer.give
+
+    def shown_give(rows: slice) -> Array:
+        dx: Array = give(rows)
+        gradient(dx)
+        return dx
+
+    layer.give = shown_give
 
 
 def _tap_finish(layer: Any, output: Callable[[Array], object], gradient: Callable[[Array], object]) -> None:

@@ -117,9 +117,8 @@ class InPlaceActivation(LeftToPool, Activation):
             self.before = self._preceding
         return True
 
-    def feed(self, taker: TakesPieces) -> None:
-        if self.before is not None:
-            self.before.feed(taker)
+    def feed(self, taker: TakesPieces) -> bool:
+        return self.before is not None and self.before.feed(taker)
 
     def follow(self, before: Layer) -> None:
         self._preceding = before

@@ -14,7 +14,6 @@ from nntrain.core.initializers import Constant
 from nntrain.core.layer import LAYERS, Context, Layer
 from nntrain.core.steps import clear_padding, without_padding
 from nntrain.layers.channels import folded, tiled
-from nntrain.layers.convolution import Convolution
 from nntrain.layers.left_to_pool import LeftToPool, TakesPieces
 from nntrain.layers.wide_rows import Layout, Layouts
 
@@ -50,10 +49,10 @@ class BatchNorm(LeftToPool, TakesPieces):
     Attributes:
         is_deferred: whether a max pool does the scaling of the latest batch.
         taker: the max pool, where a convolution right before the layer feeds both; else None.
-        is_fed: whether it has fed them with the latest batch.
-        whole: (B, ..., F) what they were fed with.
-        unread: stands for it, and for its gradient, between this layer and the pool.
-        taken: (2 F,) sums of the pieces, and of their squares.
+        is_fed: whether the latest batch came in pieces.
+        relays: whether its pieces went on to the max pool.
+        whole: (B, ..., F) the pieces.
+        taken: (2 F,) sums of them, and of their squares; None outside training.
 
     Raises:
         ConfigError: the examples have no axis of features.
@@ -69,8 +68,7 @@ class BatchNorm(LeftToPool, TakesPieces):
     is_fed: bool = False
     taker: TakesPieces | None = None
     whole: Array | None = None
-    unread: Array
-    taken: Array
+    taken: Array | None = None
     _preceding: Layer | None = None
 
     def __init__(
@@ -104,7 +102,7 @@ class BatchNorm(LeftToPool, TakesPieces):
         self.mean, variance = self.running_mean.value, self.running_variance.value
         self.count, self.is_far = 0.0, True
         if ctx.training:
-            if self.is_fed:
+            if self.is_fed and self.taken is not None:
                 np.copyto(self._counted_sums()[1:], self.taken)
             else:
                 self._sums(rows, rows, self.layout)
@@ -124,7 +122,7 @@ class BatchNorm(LeftToPool, TakesPieces):
         np.subtract(self.offset.value if self.affine else 0, self.shift, out=self.shift)
         self.is_deferred = self.hands_over and self.lengths is None and bool(np.minimum.reduce(self.slope) > 0)
         if self.is_deferred:
-            return self.unread if self.is_fed else x
+            return x if self.unread is None or not self.is_fed else self.unread
         y = self.scratch("y", x.shape)
         self._scale(rows, self.layout, y.reshape(rows.shape))
         return y
@@ -160,7 +158,7 @@ class BatchNorm(LeftToPool, TakesPieces):
 
     def bind(self, name: str, dtype: np.dtype[Any], seed: int) -> None:
         super().bind(name, dtype, seed)
-        self.taker = self._preceding = None
+        self.taker = self._preceding = self.whole = self.unread = None
 
     def follow(self, before: Layer) -> None:
         self._preceding = before
@@ -170,17 +168,20 @@ class BatchNorm(LeftToPool, TakesPieces):
             return super().kept_numbers(training)
         return math.prod(self.shapes[0])
 
-    def feed(self, taker: TakesPieces) -> None:
-        if isinstance(self._preceding, Convolution):
-            self.taker = taker
-            self._preceding.feed(self)
+    def feed(self, taker: TakesPieces) -> bool:
+        is_fed = self.hands_over and isinstance(self._preceding, LeftToPool) and self._preceding.feed(self)
+        self.taker = taker if is_fed else None
+        return is_fed
 
     def begin(self, shape: Shape, training: bool) -> Array:
         assert self.taker is not None, "feed comes first"
-        self.unread = self.taker.begin(shape, training)
-        self.adds_up = training
-        self.taken = self.scratch("taken", (2 * shape[-1],))
-        self.taken.fill(0)
+        # Without, a slope is not above 0, and the pool is given what has been scaled.
+        self.relays = not self.affine or bool(np.minimum.reduce(self.scale.value) > 0)
+        if self.relays:
+            self.unread = self.taker.begin(shape, training)
+        self.taken = self.scratch("taken", (2 * shape[-1],)) if training else None
+        if self.taken is not None:
+            self.taken.fill(0)
         self.whole = whole = self.scratch("whole", shape)
         return whole
 
@@ -190,11 +191,12 @@ class BatchNorm(LeftToPool, TakesPieces):
 
     def take(self, rows: slice, x: Array) -> None:
         assert self.taker is not None, "feed comes first"
-        if self.adds_up:
+        if self.taken is not None:
             layout = self.layouts.of(x.shape)
             wide = self.layouts.rows(x, "x_rows", layout)
             np.add(self.taken, self._sums(wide, wide, layout).reshape(-1), out=self.taken)
-        self.taker.take(rows, x)
+        if self.relays:
+            self.taker.take(rows, x)
 
     def give(self, rows: slice) -> Array:
         assert self.taker is not None and self.whole is not None, "begin comes first"

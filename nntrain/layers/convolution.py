@@ -48,14 +48,15 @@ class Convolution(WindowProducts):
 
     def bind(self, name: str, dtype: np.dtype[Any], seed: int) -> None:
         super().bind(name, dtype, seed)
-        self.taker = None
+        self.taker = self.fed = None
 
     def kept_numbers(self, training: bool) -> int:
         return super().kept_numbers(training) if self.taker is None else 0
 
-    def feed(self, taker: TakesPieces) -> None:
-        if self.activation is None or isinstance(self.activation, InPlaceActivation):
-            self.taker = taker
+    def feed(self, taker: TakesPieces) -> bool:
+        is_ready = self.activation is None or isinstance(self.activation, InPlaceActivation)
+        self.taker = taker if is_ready else None
+        return is_ready
 
     def _build(self, in_shape: Shape, kernel: Shape, stride: Shape, dilation: Shape) -> Shape:
         *sizes, channels = in_shape

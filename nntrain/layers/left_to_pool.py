@@ -16,14 +16,19 @@ from nntrain.core.layer import Layer
 
 
 class TakesPieces(Layer):
-    """Base of layers that the one before them, a convolution, can feed with its result, some rows at a time."""
+    """Base of layers that the one before them, a convolution, can feed with its result, some rows at a time.
+
+    Attributes:
+        unread: stands for that result, and for its gradient, where there is none as a whole: it must not be read.
+    """
+
+    unread: Array | None = None
 
     def begin(self, shape: Shape, training: bool) -> Array:
         """Begin a forward pass of (B, \\*sizes, C), all of whose rows :meth:`take` is given before ``forward``.
 
         Returns:
-            what the layer before has as its result, and ``forward`` is given. Where there is no such result as a whole,
-            it has nothing but the shape, and must not be read; ``backward`` may then return it as its gradient.
+            what the layer before has as its result, and ``forward`` is given: ``unread``, or memory that pieces go to.
         """
         raise TypeError(f"{type(self).__name__} does not implement begin")
 
@@ -36,7 +41,7 @@ class TakesPieces(Layer):
         raise TypeError(f"{type(self).__name__} does not implement take")
 
     def give(self, rows: slice) -> Array:
-        """Return the gradient of the result of some rows, after ``backward``; it is valid until the next one."""
+        """Return the gradient of the result of some rows, after ``backward``; it is valid until the next call."""
         raise TypeError(f"{type(self).__name__} does not implement give")
 
 
@@ -60,8 +65,9 @@ class LeftToPool(Layer):
         """Leave work to a max pool with outputs (B, \\*shape), if there is any to leave; return whether."""
         raise TypeError(f"{type(self).__name__} does not implement hand_over")
 
-    def feed(self, taker: TakesPieces) -> None:
-        """Feed a layer behind this one from now on, if this one makes its result, or is given it, piece by piece."""
+    def feed(self, taker: TakesPieces) -> bool:
+        """Feed a layer behind this one from now on; return whether the result is made, or passed on, in pieces."""
+        return False
 
     def finish(self, x: Array, out: Array) -> None:
         """Write the output for what a max pool has left of the layer's result into ``out``, which may be x itself."""

@@ -30,15 +30,18 @@ class MaxPool(Pool, TakesPieces):
 
     Attributes:
         before: the layer that leaves its bias, scaling or activation to the pool.
-        unread: stands for the input and its gradient where a layer feeds the pool; see :meth:`begin`.
+        is_fed: whether the latest batch came in pieces.
+        is_whole: whether the places of its windows were compared all at once.
+        places: index of each place of all windows.
+        found: (P, B, \\*counts, C) whether a window's first largest value is at a place; None outside training.
     """
 
     before: LeftToPool | None = None
-    unread: Array | None = None
+    found: Array | None = None
 
     def bind(self, name: str, dtype: np.dtype[Any], seed: int) -> None:
         super().bind(name, dtype, seed)
-        self.before = None
+        self.before = self.unread = None
 
     def follow(self, before: Layer) -> None:
         out_shape = (*(windows.count for windows in self.windows), self.in_shape[-1])
@@ -61,12 +64,12 @@ class MaxPool(Pool, TakesPieces):
         return out
 
     def _pooled(self, x: Array, ctx: Context) -> Array:
-        self.is_fed = x is self.unread
+        self.is_fed = self.unread is not None and (x is self.unread or x.base is self.unread.base)
         self.enter(x, ctx)
         self.is_whole = self.masked_lengths is None and self._takes_whole_windows
         if self.is_whole:
             if not self.is_fed:
-                self._begin(x.shape)
+                self._make_room(x.shape, ctx.training)
                 self.take(slice(0, len(x)), x)
             return self.y
         y = without_padding(self, x, self.masked_lengths, "x", -np.inf)
@@ -87,7 +90,7 @@ class MaxPool(Pool, TakesPieces):
             self.dy = dy
             if self.is_fed:
                 return self.unread
-            return self.give(slice(0, len(dy)))
+            return self._to_first(slice(0, len(dy)))
         for axis, windows, values, y in reversed(self.passes):
             dy = self._route(dy, axis, windows, values, y)
         return dy
@@ -100,16 +103,16 @@ class MaxPool(Pool, TakesPieces):
     def begin(self, shape: Shape, training: bool) -> Array:
         if shape[1:] != self.in_shape:
             self.place(shape[1:])
-        self._begin(shape)
+        self._make_room(shape, training)
         number = self.scratch("unread", (1,))
         number.fill(np.nan)
         self.unread = unread = np.ndarray(shape, number.dtype, number, 0, (0,) * len(shape))
         return unread
 
-    def _begin(self, shape: Shape) -> None:
+    def _make_room(self, shape: Shape, training: bool) -> None:
         self.y = self.scratch("y", (shape[0], *(windows.count for windows in self.windows), shape[-1]))
         self.places = self._each_place()
-        self.found = self.scratch("found", (len(self.places), *self.y.shape), np.bool_)
+        self.found = self.scratch("found", (len(self.places), *self.y.shape), np.bool_) if training else None
 
     def room(self, rows: slice) -> Array:
         return self.scratch("piece", (rows.stop - rows.start, *self.in_shape))
@@ -122,9 +125,14 @@ class MaxPool(Pool, TakesPieces):
         np.maximum(values[0], values[min(1, len(values) - 1)], out=y)
         for value in values[2:]:
             np.maximum(y, value, out=y)
-        _find_first(values, y, self.found[:, rows])
+        if self.found is not None:
+            _find_first(values, y, self.found[:, rows])
 
     def give(self, rows: slice) -> Array:
+        return self._to_first(rows)
+
+    def _to_first(self, rows: slice) -> Array:
+        assert self.found is not None, "a gradient needs a forward pass in training"
         dy, found, dx = self.dy[rows], self.found[:, rows], self.room(rows)
         share = self.scratch("share", dy.shape)
         if not all(track.is_covered for windows in self.windows for track in windows.tracks):

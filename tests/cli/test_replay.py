@@ -106,8 +106,9 @@ def test_the_text_names_rows_layers_and_parameters(config: Path, capsys: pytest.
     assert "update 10: from the start, 9 updates made again first" in err
 
 
+@pytest.mark.parametrize("between", ["", "batch_norm, "])
 def test_a_layer_whose_activation_a_pool_does_shows_what_is_left(
-    config: Path, capsys: pytest.CaptureFixture[str]
+    between: str, config: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     pixels = "\n".join(",".join(str((i * j) % 9) for j in range(16)) + f",{'ab'[i % 2]}" for i in range(12))
     names = ",".join(f"p{j}" for j in range(16))
@@ -116,9 +117,14 @@ def test_a_layer_whose_activation_a_pool_does_shows_what_is_left(
     fit(
         config,
         "--set", "data.image={height: 4, width: 4}",
-        "--set", f"architecture={{layers: [{conv}, max_pool2d, flatten]}}",
+        "--set", f"architecture={{layers: [{conv}, {between}max_pool2d, flatten]}}",
     )  # fmt: skip
-    [convolution, pool, *_] = replayed(capsys, "--step", "3")["layers"]
+    layers = {layer["layer"]: layer for layer in replayed(capsys, "--step", "3")["layers"]}
+    pool = layers["max_pool2d_1"]
+    assert pool["gradient"]["count"] == 4 * 4 * 4 * 3 and pool["gradient"]["not_finite"] == 0
+    if between:
+        return
+    convolution = layers["conv2d_1"]
     assert convolution["output"]["least"] >= 0
     assert convolution["output"]["count"] == pool["output"]["count"] == 4 * 2 * 2 * 3
     assert convolution["output"]["largest"] == pool["output"]["largest"]

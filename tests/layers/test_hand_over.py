@@ -9,6 +9,7 @@ import pytest
 
 from nntrain.core.layer import LAYERS, Context, Layer
 from nntrain.core.network import Network
+from nntrain.core.tracing import tap
 from nntrain.layers import window_products
 from nntrain.layers.convolution import Convolution
 from nntrain.layers.max_pool import MaxPool
@@ -74,17 +75,57 @@ def test_a_pool_that_finishes_the_layer_before_it_gives_the_same(name: str, monk
 @pytest.mark.parametrize("name", CASES)
 def test_a_pool_that_is_fed_piece_by_piece_gives_the_same(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     specs, shape = CASES[name]
-    x = np.random.default_rng(0).normal(size=(6, *shape))
     monkeypatch.setattr(window_products, "BYTES_OF_A_PIECE", 1)
     fed = network(specs, shape)
-    takers = [layer.taker for layer in fed.layers if isinstance(layer, Convolution) and layer.taker is not None]
-    assert bool(takers) is not any(word in name for word in ("bare", "overlap", "beyond", "transpose"))
-    found = [fed.forward(x).copy(), *passes(fed, x)]
+    is_fed = any(isinstance(layer, Convolution) and layer.taker is not None for layer in fed.layers)
+    assert is_fed is not any(word in name for word in ("bare", "overlap", "beyond", "transpose"))
     monkeypatch.setattr(MaxPool, "follow", Layer.follow)
     plain = network(specs, shape)
-    wanted = [plain.forward(x).copy(), *passes(plain, x)]
-    for pass_found, pass_wanted in zip(found, wanted, strict=True):
-        np.testing.assert_allclose(pass_found, pass_wanted, rtol=1e-9, atol=1e-12)
+    for rows, scale in ((6, 1.0), (1, 1.0), (2, -1.0), (0, 1.0), (6, 1.0)):
+        x = np.random.default_rng(rows).normal(size=(rows, *shape))
+        for net in (fed, plain):
+            for key, value in net.state().items():
+                if key.endswith(".scale"):
+                    value[1] = scale
+        found, wanted = ([net.forward(x).copy(), *passes(net, x)] for net in (fed, plain))
+        for one, other in zip(found, wanted, strict=True):
+            np.testing.assert_allclose(one, other, rtol=1e-8, atol=1e-11)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_what_layers_say_to_keep_is_there(name: str) -> None:
+    specs, shape = CASES[name]
+    for training in (True, False):
+        net = network(specs, shape)
+        net.forward(np.ones((5, *shape)), Context(training=training))
+        for layer, size in net.kept_by_layer(training):
+            assert 5 * size <= layer.scratch_bytes, layer.name
+
+
+@pytest.mark.parametrize("between", [[], ["batch_norm"], ["batch_norm", "relu"]])
+def test_what_passes_in_pieces_is_shown(between: list[Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(window_products, "BYTES_OF_A_PIECE", 1)
+    net = network([CONV, *between, POOL, *TAIL], IMAGES)
+    shown: dict[str, list[np.ndarray]] = {layer.name: [] for layer in net.layers}
+    for layer in net.layers:
+        tap(layer, lambda y: None, lambda dx, name=layer.name: shown[name].append(dx.copy()))  # type: ignore[misc]
+    passes(net, np.random.default_rng(0).normal(size=(6, *IMAGES)))
+    assert [dx.shape for dx in shown["max_pool2d_1"]] == [(1, 8, 8, 4)] * 6
+    assert all(len(gradients) > 0 and np.isfinite(gradients).all() for gradients in shown.values())
+
+
+def test_what_stands_for_pieces_is_known_by_a_view_of_it() -> None:
+    conv, pool = network([CONV, POOL], IMAGES).layers
+    x = np.random.default_rng(0).normal(size=(2, *IMAGES))
+    wanted = pool.forward(conv.forward(x, Context()), Context()).copy()
+    np.testing.assert_array_equal(pool.forward(conv.forward(x, Context()).view(), Context()), wanted)
+
+
+def test_a_gradient_needs_a_pass_in_training() -> None:
+    net = network([CONV, POOL], IMAGES)
+    y = net.forward(np.ones((2, *IMAGES)))
+    with pytest.raises(AssertionError, match="a forward pass in training"):
+        net.backward(y)
 
 
 def test_a_pool_is_fed_no_sequences_that_have_lengths(monkeypatch: pytest.MonkeyPatch) -> None:
