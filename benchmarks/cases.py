@@ -132,10 +132,12 @@ def tabular_resnet(batch: int, updates: int, epochs: int) -> Case:
     )
 
 
-def cnn(batch_norm: bool, batch: int, updates: int, epochs: int) -> Case:
-    """Return two stages of convolution and pooling on pictures of 28 x 28, and a dense layer of 128."""
+def cnn(
+    batch_norm: bool, batch: int, updates: int, epochs: int, stages: tuple[int, ...] = (16, 32), in_suite: bool = True
+) -> Case:
+    """Return stages of convolution and pooling on pictures of 28 x 28, and a dense layer of 128."""
     layers: list[Any] = []
-    for filters in (16, 32):
+    for filters in stages:
         convolution = {"name": "conv2d", "filters": filters, "kernel": 3, "padding": "same"}
         if batch_norm:
             layers += [convolution, "batch_norm", "relu"]
@@ -144,8 +146,8 @@ def cnn(batch_norm: bool, batch: int, updates: int, epochs: int) -> Case:
         layers.append({"name": "max_pool2d", "pool": 2})
     layers += ["flatten", {"name": "dense", "units": 128, "activation": "relu"}]
     return Case(
-        name=f"cnn 28x28{', batch norm' if batch_norm else ''}, batch {batch}",
-        net={"kind": "cnn", "filters": [16, 32], "dense": 128, "batch_norm": batch_norm},
+        name=f"cnn 28x28{', batch norm' if batch_norm else ''}{_apart(stages, in_suite)}, batch {batch}",
+        net={"kind": "cnn", "filters": list(stages), "dense": 128, "batch_norm": batch_norm},
         architecture={"layers": layers},
         shape=(28, 28, 1),
         classes=10,
@@ -153,7 +155,12 @@ def cnn(batch_norm: bool, batch: int, updates: int, epochs: int) -> Case:
         updates=updates,
         epochs=epochs,
         data={"image": {"height": 28, "width": 28}, "scale": "minmax"},
+        in_suite=in_suite,
     )
+
+
+def _apart(stages: tuple[int, ...], in_suite: bool) -> str:
+    return "" if in_suite else f", {' and '.join(map(str, stages))} filters"
 
 
 def recurrent(
@@ -181,11 +188,15 @@ SUITE: tuple[Case, ...] = (
     mlp([784, 256, 128, 10], batch=128, updates=50, epochs=15),
     mlp([784, 1024, 1024, 1024, 10], batch=512, updates=10, epochs=8),
     mlp([8, 64, 64, 1], batch=256, updates=80, epochs=15, classes=False, in_suite=False),
+    mlp([784, 800, 10], batch=100, updates=50, epochs=10, in_suite=False),
     tabular_resnet(batch=256, updates=50, epochs=12),
     cnn(batch_norm=False, batch=128, updates=30, epochs=6),
     cnn(batch_norm=True, batch=128, updates=30, epochs=6),
+    cnn(batch_norm=False, batch=128, updates=30, epochs=6, stages=(8, 16), in_suite=False),
+    cnn(batch_norm=False, batch=64, updates=30, epochs=6, stages=(32, 64), in_suite=False),
     recurrent("lstm", 50, 8, 64, batch=64, updates=40, epochs=10),
     recurrent("lstm", 28, 28, 128, batch=128, updates=30, epochs=8),
+    recurrent("lstm", 20, 16, 256, batch=32, updates=30, epochs=8, in_suite=False),
     recurrent("lstm", 12, 1, 32, batch=32, updates=100, epochs=12, in_suite=False),
     recurrent("gru", 50, 8, 64, batch=64, updates=40, epochs=10),
     recurrent("gru", 28, 28, 128, batch=128, updates=30, epochs=8, in_suite=False),
