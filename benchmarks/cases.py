@@ -145,8 +145,9 @@ def cnn(
             layers.append({**convolution, "activation": "relu"})
         layers.append({"name": "max_pool2d", "pool": 2})
     layers += ["flatten", {"name": "dense", "units": 128, "activation": "relu"}]
+    apart = "" if in_suite else f", {' and '.join(map(str, stages))} filters"
     return Case(
-        name=f"cnn 28x28{', batch norm' if batch_norm else ''}{_apart(stages, in_suite)}, batch {batch}",
+        name=f"cnn 28x28{', batch norm' if batch_norm else ''}{apart}, batch {batch}",
         net={"kind": "cnn", "filters": list(stages), "dense": 128, "batch_norm": batch_norm},
         architecture={"layers": layers},
         shape=(28, 28, 1),
@@ -157,10 +158,6 @@ def cnn(
         data={"image": {"height": 28, "width": 28}, "scale": "minmax"},
         in_suite=in_suite,
     )
-
-
-def _apart(stages: tuple[int, ...], in_suite: bool) -> str:
-    return "" if in_suite else f", {' and '.join(map(str, stages))} filters"
 
 
 def recurrent(

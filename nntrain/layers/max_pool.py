@@ -64,7 +64,7 @@ class MaxPool(Pool, TakesPieces):
         return out
 
     def _pooled(self, x: Array, ctx: Context) -> Array:
-        self.is_fed = self.unread is not None and (x is self.unread or x.base is self.unread.base)
+        self.is_fed = self.unread is not None and x.base is self.unread.base  # so is a view of it
         self.enter(x, ctx)
         self.is_whole = self.masked_lengths is None and self._takes_whole_windows
         if self.is_whole:
@@ -129,6 +129,7 @@ class MaxPool(Pool, TakesPieces):
             _find_first(values, y, self.found[:, rows])
 
     def give(self, rows: slice) -> Array:
+        # Who watches the layer is shown what is given here, and what backward returns: it does not come this way.
         return self._to_first(rows)
 
     def _to_first(self, rows: slice) -> Array:
